@@ -1,0 +1,144 @@
+"""The command line: `python -m extract`. Builds a RunConfig or reads a table's options, and calls.
+
+Every refusal is one line on stderr, `error: what (where); fix: remedy`, with the exit code of its class; --debug shows the traceback."""
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from extract import config
+from extract.errors import Refusal, UsageRefusal
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file, such as runs/embedded.toml.")]
+Table = Annotated[Path, typer.Argument(metavar="TABLE.csv", help="The published table.")]
+Into = Annotated[Path, typer.Option("--into", metavar="COUNTERS", help="The counters database, made where it is missing.")]
+Source = Annotated[str, typer.Option("--source", metavar="S", help="Where the table comes from, as text.")]
+Model = Annotated[str | None, typer.Option("--model", metavar="M", help="Hub name, folder, or embedded.")]
+Corpus = Annotated[str | None, typer.Option("--corpus", metavar="C", help="Folder, pattern, .txt, .jsonl, .parquet, or embedded.")]
+Window = Annotated[int | None, typer.Option("--window", metavar="T", help="Tokens per window, the start token included.")]
+Windows = Annotated[int | None, typer.Option("--windows", metavar="N", help="Number of windows.")]
+
+
+@app.callback()
+def about(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Measure every attention head of a language model over a text, or import a table that somebody published."""
+
+
+@app.command()
+def run(
+    run_file: RunFile,
+    out: Annotated[Path, typer.Option(metavar="COUNTERS", help="The counters database.")] = Path("results/counters.duckdb"),
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The run's name, and the title of its charts.")] = None,
+    model: Model = None,
+    corpus: Corpus = None,
+    device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu or cuda.")] = None,
+    dtype: Annotated[str | None, typer.Option(metavar="D", help="float32, bfloat16 or float64.")] = None,
+    window: Window = None,
+    windows: Windows = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Insist that the run has begun already.")] = False,
+) -> None:
+    """Measure a model, or go on with a run of the same name and configuration."""
+    given: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
+    chosen = config.read(run_file, **given, window=window, windows=windows)
+    from extract.run import measure
+
+    measure(chosen, out, must_resume=resume, command=" ".join(["python -m extract", *sys.argv[1:]]))
+
+
+@app.command("import-heads")
+def import_heads(
+    table: Table,
+    into: Into,
+    run: Annotated[str, typer.Option("--run", metavar="NAME", help="Name of the run that the table becomes.")],
+    measure: Annotated[str, typer.Option("--measure", metavar="M", help="Name of the measure, such as induction_mass_repeated.")],
+    unit: Annotated[str, typer.Option("--unit", metavar="U", help="share, %, tokens or another unit.")],
+    source: Source,
+    bands: Annotated[str | None, typer.Option("--bands", metavar="EDGES", help="Edges such as 0,.2,.4,.6,.8,1.")] = None,
+) -> None:
+    """Import a table of heads: columns layer, head, value."""
+    from extract import imports
+
+    fresh = imports.import_heads(table, into, run=run, measure=measure, unit=unit, source=source, bands=bands)
+    _done(fresh, into)
+
+
+@app.command("import-counts")
+def import_counts(
+    table: Table,
+    into: Into,
+    title: Annotated[str, typer.Option("--title", metavar="T", help="Title of the chart.")],
+    source: Source,
+    model_heads: Annotated[int | None, typer.Option("--model-heads", metavar="N", help="Heads of the whole model.")] = None,
+) -> None:
+    """Import counts of heads per layer range and band, as a published figure shows them."""
+    from extract import imports
+
+    _done(imports.import_counts(table, into, title=title, source=source, model_heads=model_heads), into)
+
+
+@app.command()
+def windows(
+    run_file: RunFile,
+    out: Annotated[Path, typer.Option(metavar="FILE.npy", help="Where the windows go.")],
+    model: Model = None,
+    corpus: Corpus = None,
+    window: Window = None,
+    windows: Windows = None,
+) -> None:
+    """Write the run's token windows, int64, windows x tokens, so that another program can measure the same tokens."""
+    chosen = config.read(run_file, model=model, corpus=corpus, window=window, windows=windows)
+    from extract.run import save_windows
+
+    save_windows(chosen, out)
+
+
+@app.command()
+def choose() -> None:
+    """Print the run file that `make report` uses here, and why (on stderr)."""
+    from extract.device import default_run
+
+    run_file, why = default_run()
+    print(run_file)
+    print(why, file=sys.stderr)
+
+
+def _done(fresh: bool, into: Path) -> None:
+    print(f"{'imported into' if fresh else 'already in'} {into}; next: python -m report build {into}", file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    # --debug belongs to every command: people add it at the end of the line that failed.
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = app(args=arguments, prog_name="python -m extract", standalone_mode=False)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        refusal = _as_refusal(error)
+        print(refusal, file=sys.stderr)
+        return refusal.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _as_refusal(error: Exception) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
+    # The exceptions of click, which typer does not export under one name in all its versions.
+    told = getattr(error, "format_message", None)
+    if callable(told):
+        return UsageRefusal(" ".join(str(told()).split()).rstrip("."), "command line", "see python -m extract --help")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    return Refusal(f"{type(error).__name__}: {' '.join(str(error).split())}", where, "a bug: run again with --debug and report what it shows")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

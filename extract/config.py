@@ -1,0 +1,160 @@
+"""RunConfig: everything that can change a counter, read from a run file (TOML) and from the flags that override it.
+
+Also the two rules for text that a user gives and that ends in the database: `plain_text` for titles and sources, `run_name` for names."""
+
+import dataclasses
+import difflib
+import re
+import tomllib
+import types
+import typing
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from extract.errors import UsageRefusal
+
+DTYPES = ("float32", "bfloat16", "float64")
+DEVICES = ("auto", "cpu", "cuda")
+LONGEST_TEXT = 300
+LONGEST_NAME = 100
+LEAST_WINDOW = 4
+GREATEST = 2**31 - 1
+RESERVED = frozenset({"con", "prn", "aux", "nul", "index"})
+
+Setting = str | int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """One run: which model over which text, and how. `name` is the run's id in the database and the title of its charts.
+
+    `window` counts tokens, the start token included; `windows` are cut into `shards` of whole windows; `batch` is windows per forward pass
+    (None: by the device); `weights_sha256`, where given, is what the weight files must hash to."""
+
+    name: str
+    model: str
+    corpus: str
+    revision: str | None = None
+    window: int = 512
+    windows: int = 64
+    shards: int = 64
+    dtype: str = "float32"
+    device: str = "auto"
+    seed: int = 0
+    batch: int | None = None
+    weights_sha256: str | None = None
+
+    def shard_of_windows(self, shard: int) -> range:
+        """The windows of one shard: shards are consecutive and differ by at most one window."""
+        return range(shard * self.windows // self.shards, (shard + 1) * self.windows // self.shards)
+
+
+def read(path: Path, **overrides: Setting) -> RunConfig:
+    """The run that a TOML file describes, with every override that is not None in place of the file's value.
+
+    Another model drops the file's revision and weights_sha256, which belong to the file's own model; fewer windows than shards lower
+    the shards.
+    Raises UsageRefusal for a file that is missing or no TOML, an unknown key, a value of the wrong type or out of bounds."""
+    settings = _read_toml(path)
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if given.get("model") not in (None, settings.get("model")):
+        settings.pop("revision", None)
+        settings.pop("weights_sha256", None)
+    settings |= given
+    if "windows" in given:
+        settings["shards"] = min(
+            _whole(settings.get("shards", RunConfig.shards), "shards", path.name), _whole(given["windows"], "windows", path.name)
+        )
+    return _checked(settings, path.name)
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageRefusal(f"no run file: {error.strerror}", str(path), "name a file such as runs/embedded.toml") from error
+    except UnicodeDecodeError as error:
+        raise UsageRefusal(f"not UTF-8 at byte {error.start}", path.name, "save the run file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageRefusal(f"not valid TOML: {error}", path.name, "correct the file, using runs/embedded.toml as an example") from error
+
+
+def _checked(settings: Mapping[str, object], where: str) -> RunConfig:
+    hints = typing.get_type_hints(RunConfig)
+    for key, value in settings.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1)
+            raise UsageRefusal(f"unknown key {key!r}", where, f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(hints)}")
+        kinds = typing.get_args(hints[key]) if isinstance(hints[key], types.UnionType) else (hints[key],)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            wanted, example = ("a whole number", "64") if int in kinds else ("a text", '"..."')
+            raise UsageRefusal(f"{key} must be {wanted}, not {value!r}", where, f"write {key} = {example}")
+    for key in ("name", "model", "corpus"):
+        if key not in settings:
+            raise UsageRefusal(f"{key} is missing", where, f'add {key} = "..."')
+    config = RunConfig(**typing.cast(dict[str, typing.Any], dict(settings)))
+    _check_bounds(config, where)
+    return dataclasses.replace(config, name=run_name(config.name, where))
+
+
+def _check_bounds(config: RunConfig, where: str) -> None:
+    bounds = {"window": LEAST_WINDOW, "windows": 1, "shards": 1, "batch": 1, "seed": 0}
+    for key, least in bounds.items():
+        value = getattr(config, key)
+        if value is not None and not least <= value <= GREATEST:
+            raise UsageRefusal(f"{key} is {value}", where, f"give a whole number from {least} to {GREATEST}")
+    if config.shards > config.windows:
+        what = f"{config.shards} shards for {config.windows} windows"
+        raise UsageRefusal(what, where, f"a shard holds at least one window: shards = {config.windows} or fewer")
+    for key, allowed in (("dtype", DTYPES), ("device", DEVICES)):
+        if getattr(config, key) not in allowed:
+            near = difflib.get_close_matches(getattr(config, key), allowed, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(allowed)}"
+            raise UsageRefusal(f"{key} {getattr(config, key)!r} is not known", where, hint)
+    for key in ("model", "corpus", "revision"):
+        value = getattr(config, key)
+        if value is not None and (not value.strip() or "\0" in value):
+            raise UsageRefusal(f"{key} is empty", where, f'write {key} = "..."')
+    if config.weights_sha256 is not None and not re.fullmatch("[0-9a-f]{64}", config.weights_sha256):
+        raise UsageRefusal("weights_sha256 is no SHA-256", where, "give 64 hexadecimal digits in lower case, or leave it out")
+
+
+def _whole(value: object, key: str, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageRefusal(f"{key} must be a whole number, not {value!r}", where, f"write {key} = 64")
+    return value
+
+
+def plain_text(text: str, what: str, where: str) -> str:
+    """The text in Unicode's composed form (NFC), its ends trimmed.
+
+    Raises UsageRefusal where it is empty, too long or holds control characters."""
+    text = unicodedata.normalize("NFC", text).strip()
+    if not text:
+        raise UsageRefusal(f"{what} is empty", where, "give some text")
+    if len(text) > LONGEST_TEXT:
+        raise UsageRefusal(f"{what} has {len(text)} characters", where, f"use {LONGEST_TEXT} or fewer")
+    hidden = next(
+        (character for character in text if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or _is_bidi(character)), None
+    )
+    if hidden is not None:
+        raise UsageRefusal(f"{what} holds the control character U+{ord(hidden):04X}", where, "remove it")
+    return text
+
+
+def _is_bidi(character: str) -> bool:
+    # These reorder what a reader sees on the page without being seen themselves.
+    return unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+
+
+def run_name(name: str, where: str) -> str:
+    """The name of a run or figure: text as in `plain_text`, short, without path separators, beginning with a letter or digit."""
+    name = plain_text(name, "name", where)
+    pattern = f"use at most {LONGEST_NAME} characters, beginning with a letter or digit, without / and \\"
+    if len(name) > LONGEST_NAME or not name[0].isalnum() or re.search(r"[/\\]", name):
+        shown = name if len(name) <= LONGEST_NAME else f"{name[:20]}… of {len(name)} characters"
+        raise UsageRefusal(f"name {shown!r} cannot be used", where, pattern)
+    if name.lower() in RESERVED:
+        raise UsageRefusal(f"name {name!r} is reserved", where, "choose another name")
+    return name

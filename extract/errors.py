@@ -1,0 +1,49 @@
+"""Refusals: what a user is told, in one line, when an input cannot be used.
+
+Each class is one exit code of the command line (0 is success, 1 a bug, 130 an interruption)."""
+
+
+class Refusal(Exception):
+    """An input that cannot be used: what is wrong, where, and what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, where: str, fix: str) -> None:
+        super().__init__(f"error: {what} ({where}); fix: {fix}")
+        self.what, self.where, self.fix = what, where, fix
+
+
+class UsageRefusal(Refusal):
+    """An option or a run file that cannot be followed."""
+
+    exit_code = 2
+
+
+class ModelRefusal(Refusal):
+    """A checkpoint that is missing, unsafe, incomplete or not a causal language model."""
+
+    exit_code = 3
+
+
+class CorpusRefusal(Refusal):
+    """A text that is missing, unreadable or too short."""
+
+    exit_code = 4
+
+
+class EnvironmentRefusal(Refusal):
+    """Something outside the inputs, such as a full disk or a lock: the same command may succeed later."""
+
+    exit_code = 5
+
+
+class NumericRefusal(Refusal):
+    """A value that is not finite, or a kernel that disagrees with its reference."""
+
+    exit_code = 6
+
+
+class DatabaseRefusal(Refusal):
+    """A database that cannot be read, or that holds something else."""
+
+    exit_code = 7

@@ -1,0 +1,232 @@
+-- The counters database: every table that crosses from extract to report.
+--
+-- Long, not wide: a new measure adds rows, never a column. Only sums are kept, so that shards merge in any order and every mean, interval and
+-- threshold can be computed later, in SQL. No index and no key constraint on purpose: the file is written with INSERT alone (see docs/method.md).
+-- Doubles are NOT NULL and finite: NaN sorts above infinity in DuckDB and would leave every band unnoticed.
+-- A range without an upper bound ends at the largest finite double, 1.7976931348623157e308.
+
+create table schema_version (version integer not null);
+comment on table schema_version is 'One row: the version of this schema. A reader refuses a newer one.';
+comment on column schema_version.version is 'Version number, raised when a table changes.';
+
+create table run (
+    run_id varchar not null,
+    kind varchar not null check (kind in ('measured', 'imported')),
+    title varchar not null,
+    model varchar,
+    revision varchar,
+    weights_sha256 varchar,
+    quantisation varchar,
+    corpus varchar,
+    corpus_sha256 varchar,
+    corpus_licence varchar,
+    layers integer,
+    heads_per_layer integer,
+    window_tokens integer,
+    windows integer,
+    shards integer,
+    batch_windows integer,
+    seed bigint,
+    dtype varchar,
+    device varchar,
+    hardware varchar,
+    attention_kernel varchar,
+    versions json,
+    config json,
+    source varchar,
+    measured_on date
+);
+comment on table run is 'What was measured: one row per run of a model over a text, or per imported table.';
+comment on column run.run_id is 'Name of the run, unique in the file; for imported counts the name of their figure.';
+comment on column run.kind is 'measured: by this project; imported: a table that somebody published.';
+comment on column run.title is 'The title of the run''s charts.';
+comment on column run.model is 'Model as given: hub name, folder name or embedded.';
+comment on column run.revision is 'Commit of the model repository, where there is one.';
+comment on column run.weights_sha256 is 'SHA-256 over the weight files, in name order.';
+comment on column run.quantisation is 'How the weights were quantised before they were loaded; null where they were not.';
+comment on column run.corpus is 'The text: its name, never a local path.';
+comment on column run.corpus_sha256 is 'SHA-256 over the documents read, in order.';
+comment on column run.corpus_licence is 'Licence of the text, where known.';
+comment on column run.layers is 'Number of layers of the model; null for counts whose model depth is not known.';
+comment on column run.heads_per_layer is 'Query heads per layer.';
+comment on column run.window_tokens is 'Tokens per window, the start token included.';
+comment on column run.windows is 'Windows the run asks for.';
+comment on column run.shards is 'Shards the run asks for; complete when as many rows stand in table shard.';
+comment on column run.batch_windows is 'Windows per forward pass.';
+comment on column run.seed is 'Seed of the order in which documents are read.';
+comment on column run.dtype is 'Floating-point type of the forward pass.';
+comment on column run.device is 'cpu or cuda.';
+comment on column run.hardware is 'Name of the processor or accelerator.';
+comment on column run.attention_kernel is 'Fused attention kernel that gave the log-sum-exp.';
+comment on column run.versions is 'Versions of Python, the libraries and Headcount, as JSON.';
+comment on column run.config is 'The run file as it was understood, as JSON.';
+comment on column run.source is 'Where an imported table comes from.';
+comment on column run.measured_on is 'Day (UTC) on which the run was begun.';
+
+create table head (
+    run_id varchar not null,
+    layer integer not null check (layer >= 0),
+    head integer not null check (head >= 0),
+    kv_head integer
+);
+comment on table head is 'The heads of a run, measured or not.';
+comment on column head.run_id is 'Run.';
+comment on column head.layer is 'Layer, counted from 0.';
+comment on column head.head is 'Query head within the layer, counted from 0.';
+comment on column head.kv_head is 'Key-value head that the query head reads; null where not known.';
+
+create table measure (
+    id varchar not null,
+    title varchar not null,
+    unit varchar not null,
+    low double not null check (isfinite(low)),
+    high double not null check (isfinite(high)),
+    definition varchar not null,
+    source varchar not null,
+    condition varchar not null,
+    position_low integer not null,
+    position_end integer,
+    chance_of varchar,
+    histogram_kind varchar
+);
+comment on table measure is 'What a number means: one row per measure in the file.';
+comment on column measure.id is 'Name of the measure, as in shard_stat and in head_measure.';
+comment on column measure.title is 'Short title.';
+comment on column measure.unit is 'Unit: share, %, tokens, or 1 for a ratio or norm.';
+comment on column measure.low is 'Least possible value, in the unit.';
+comment on column measure.high is 'Largest possible value, in the unit.';
+comment on column measure.definition is 'Definition in one sentence, with what it leaves out.';
+comment on column measure.source is 'Where the definition comes from.';
+comment on column measure.condition is 'Kind of text it is measured on.';
+comment on column measure.position_low is 'First query position that is scored.';
+comment on column measure.position_end is 'Position after the last one that is scored; null: to the end of the window.';
+comment on column measure.chance_of is 'The measure whose chance level this is; null otherwise.';
+comment on column measure.histogram_kind is 'Histogram from which the measure is computed at a threshold; null where it is a mean.';
+
+create table shard (
+    run_id varchar not null,
+    shard integer not null check (shard >= 0),
+    windows integer not null,
+    scored_tokens bigint not null,
+    status varchar not null check (status in ('committed', 'quarantined'))
+);
+comment on table shard is 'One row per committed shard: written in the same transaction as its counters.';
+comment on column shard.run_id is 'Run.';
+comment on column shard.shard is 'Shard, counted from 0: a fixed set of whole windows.';
+comment on column shard.windows is 'Windows in the shard.';
+comment on column shard.scored_tokens is 'Query positions scored: every position of every window but the first.';
+comment on column shard.status is 'committed, or quarantined for a shard that was set aside.';
+
+create table shard_stat (
+    run_id varchar not null,
+    shard integer not null,
+    layer integer not null,
+    head integer not null,
+    measure varchar not null,
+    n bigint not null check (n >= 0),
+    total double not null check (isfinite(total)),
+    total_of_squares double not null check (isfinite(total_of_squares))
+);
+comment on table shard_stat is 'Sums of a measure over one shard, per head; means are total / n over all shards.';
+comment on column shard_stat.run_id is 'Run.';
+comment on column shard_stat.shard is 'Shard.';
+comment on column shard_stat.layer is 'Layer, counted from 0.';
+comment on column shard_stat.head is 'Query head, counted from 0.';
+comment on column shard_stat.measure is 'Measure.';
+comment on column shard_stat.n is 'Number of values summed: scored tokens, or windows for a measure of windows.';
+comment on column shard_stat.total is 'Sum of the values, in the unit of the measure.';
+comment on column shard_stat.total_of_squares is 'Sum of the squared values, in the squared unit.';
+
+create table histogram_bin (
+    kind varchar not null,
+    bin integer not null,
+    low double not null check (isfinite(low)),
+    high double not null check (isfinite(high))
+);
+comment on table histogram_bin is 'Edges of the histograms; a threshold must be one of them.';
+comment on column histogram_bin.kind is 'Histogram: relative_norm (r, relative to the layer''s mean) or residual_share (relative to the residual stream).';
+comment on column histogram_bin.bin is 'Bin, counted from 0.';
+comment on column histogram_bin.low is 'Lower edge, part of the bin; a ratio.';
+comment on column histogram_bin.high is 'Upper edge, not part of the bin; a ratio.';
+
+create table shard_histogram (
+    run_id varchar not null,
+    shard integer not null,
+    kind varchar not null,
+    layer integer not null,
+    head integer not null,
+    bin integer not null,
+    n bigint not null check (n > 0)
+);
+comment on table shard_histogram is 'Scored tokens per histogram bin, shard and head; empty bins have no row.';
+comment on column shard_histogram.run_id is 'Run.';
+comment on column shard_histogram.shard is 'Shard.';
+comment on column shard_histogram.kind is 'Histogram, as in histogram_bin.';
+comment on column shard_histogram.layer is 'Layer, counted from 0.';
+comment on column shard_histogram.head is 'Query head, counted from 0.';
+comment on column shard_histogram.bin is 'Bin, as in histogram_bin.';
+comment on column shard_histogram.n is 'Scored tokens whose value falls in the bin.';
+
+create table worked_token (
+    run_id varchar not null,
+    layer integer not null,
+    head integer not null,
+    "window" integer not null,
+    position integer not null,
+    text_before varchar not null,
+    token varchar not null,
+    text_after varchar not null,
+    output_norm double not null check (isfinite(output_norm)),
+    layer_mean_norm double not null check (isfinite(layer_mean_norm))
+);
+comment on table worked_token is 'One token worked by hand: what every head of one layer writes there.';
+comment on column worked_token.run_id is 'Run.';
+comment on column worked_token.layer is 'Layer, counted from 0.';
+comment on column worked_token.head is 'Query head, counted from 0.';
+comment on column worked_token."window" is 'Window, counted from 0.';
+comment on column worked_token.position is 'Position in the window, counted from 0.';
+comment on column worked_token.text_before is 'Text before the token, in the window.';
+comment on column worked_token.token is 'The token as text.';
+comment on column worked_token.text_after is 'Text after the token, in the window.';
+comment on column worked_token.output_norm is 'Norm of what the head writes at this token (measure output_norm).';
+comment on column worked_token.layer_mean_norm is 'Mean of that norm over the heads of the layer and the scored tokens of the window.';
+
+create table published_count (
+    figure varchar not null,
+    title varchar not null,
+    source varchar not null,
+    model_heads integer,
+    range_ordinal integer not null,
+    range_label varchar not null,
+    first_layer integer not null,
+    end_layer integer not null,
+    band_ordinal integer not null,
+    band_colour varchar not null,
+    heads integer not null check (heads >= 0)
+);
+comment on table published_count is 'Counts of heads that somebody published, as they were imported.';
+comment on column published_count.figure is 'Name of the figure, also the run_id of its run.';
+comment on column published_count.title is 'Title of the chart.';
+comment on column published_count.source is 'Where the counts come from.';
+comment on column published_count.model_heads is 'Heads of the whole model, where known.';
+comment on column published_count.range_ordinal is 'Layer range, counted from 0.';
+comment on column published_count.range_label is 'Label of the range.';
+comment on column published_count.first_layer is 'First layer of the range.';
+comment on column published_count.end_layer is 'Layer after the last one of the range.';
+comment on column published_count.band_ordinal is 'Band, counted from 0 at the bottom of the bar.';
+comment on column published_count.band_colour is 'Colour by which the published figure names the band.';
+comment on column published_count.heads is 'Heads in this range and band.';
+
+create table imported_band (
+    run_id varchar not null,
+    measure varchar not null,
+    band_ordinal integer not null,
+    low double not null check (isfinite(low)),
+    high double not null check (isfinite(high))
+);
+comment on table imported_band is 'Bands of an imported table of heads, low closed and high open, the last one closed.';
+comment on column imported_band.run_id is 'Run.';
+comment on column imported_band.measure is 'Measure.';
+comment on column imported_band.band_ordinal is 'Band, counted from 0 at the lowest values.';
+comment on column imported_band.low is 'Lower edge, in the unit of the measure.';
+comment on column imported_band.high is 'Upper edge, in the unit of the measure.';

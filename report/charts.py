@@ -1,0 +1,92 @@
+"""Charts: the stacked bars of one figure and run as a Vega-Lite specification, and as a picture for readers without JavaScript.
+
+Every text in a chart – percentages, labels, counts – is made here in Python and handed on as text: JavaScript rounds otherwise."""
+
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from report import theme
+from report.facts import Fact
+
+Row = dict[str, Any]
+
+
+def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], description: str) -> dict[str, Any]:
+    """Vega-Lite specification of the stacked bar chart.
+
+    Args:
+        title: name of the run, centred on top.
+        legend: what the bands are bands of.
+        cells: facts of question band_counts, one dictionary per range and band.
+        description: text alternative.
+    """
+    rows = segments(cells)
+    bands = sorted({(row["stack"], row["band"], row["colour"]) for row in rows}, reverse=True)
+    ranges = list(dict.fromkeys(row["range"] for row in rows))
+    x = alt.X("range:N", title="Layer", sort=ranges, scale=alt.Scale(paddingInner=0.28, paddingOuter=0.18))
+    tooltip = [
+        alt.Tooltip("range:N", title="Layers"),
+        alt.Tooltip("band:N", title="Band"),
+        alt.Tooltip("heads:N", title="Heads"),
+        alt.Tooltip("percent:N", title="Share of the range"),
+    ]
+    base = alt.Chart(alt.Data(values=rows))
+    colour = alt.Color(
+        "band:N",
+        title=legend,
+        sort=[band for _, band, _ in bands],
+        scale=alt.Scale(domain=[band for _, band, _ in bands], range=[theme.fill(name) for _, _, name in bands]),
+        legend=alt.Legend(orient="top", direction="horizontal", titleLimit=620, columns=5, symbolType="square", symbolStrokeWidth=1, offset=10),
+    )
+    y = alt.Y("low:Q", title="# heads", axis=alt.Axis(tickMinStep=1))
+    bars = base.mark_bar(stroke="#2b3036", strokeWidth=0.7).encode(x=x, y=y, y2="high:Q", color=colour, tooltip=tooltip)
+    labels = (
+        base.transform_filter("datum.room")
+        .transform_calculate(middle="(datum.low + datum.high) / 2")
+        .mark_text(fontSize=12, fontWeight=500)
+        .encode(x=x, y="middle:Q", text="percent:N", color=alt.Color("ink:N", scale=None, legend=None), tooltip=tooltip)
+    )
+    chart = alt.layer(bars, labels).properties(width=theme.WIDTH, height=theme.HEIGHT, title=title, description=description)
+    spec: dict[str, Any] = chart.to_dict()
+    spec.pop("config", None)
+    spec["usermeta"] = {"ramps": [[theme.fill(name, safe) for _, _, name in bands] for safe in (False, True)]}
+    return spec
+
+
+def segments(cells: list[dict[str, Fact]]) -> list[Row]:
+    """One row per non-empty segment: where it begins and ends in its bar, its texts and colours."""
+    heights: dict[object, int] = {}
+    rows: list[Row] = []
+    for cell in sorted(cells, key=lambda cell: (cell["range_ordinal"].value, cell["stack_ordinal"].value)):
+        place, heads = cell["range_ordinal"].value, int(cell["heads"].value)
+        low = heights.get(place, 0)
+        heights[place] = low + heads
+        colour = str(cell["colour"].value)
+        row = {"range": cell["range_label"].text, "band": cell["band_label"].text, "heads": cell["heads"].text, "percent": cell["pct"].text + " %"}
+        row |= {"low": low, "high": low + heads, "stack": cell["stack_ordinal"].value, "colour": colour}
+        rows.append(row | {"ink": theme.ink_on(theme.fill(colour)), "inkSafe": theme.ink_on(theme.fill(colour, safe=True))})
+    tallest = max(heights.values(), default=0) or 1
+    for row in rows:
+        row["room"] = (row["high"] - row["low"]) / tallest * theme.HEIGHT * 0.92 >= theme.LABEL_PIXELS
+    return rows
+
+
+def svg(spec: dict[str, Any], scheme: str) -> str:
+    """The chart as SVG, without JavaScript, in the light or dark scheme."""
+    picture: str = vl_convert.vegalite_to_svg({**spec, "config": theme.vega_config(scheme)}, vl_version="6.4")
+    return picture
+
+
+def png(spec: dict[str, Any]) -> bytes:
+    """The chart as PNG on white, at twice its size."""
+    config = theme.vega_config("light") | {"background": "white"}
+    picture: bytes = vl_convert.vegalite_to_png({**spec, "config": config}, vl_version="6.4", scale=2)
+    return picture
+
+
+def script() -> str:
+    """Vega, Vega-Lite and vega-embed as one script that defines `vegaEmbed`; nothing is loaded from another host."""
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="6.4")
+    return bundle

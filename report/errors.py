@@ -1,0 +1,31 @@
+"""Refusals: what a user is told, in one line, when an input cannot be used.
+
+Exit codes: 2 usage, 5 environment, 7 database; `check` ends with 1 when it finds a difference."""
+
+
+class Refusal(Exception):
+    """An input that cannot be used: what is wrong, where, and what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, where: str, fix: str) -> None:
+        super().__init__(f"error: {what} ({where}); fix: {fix}")
+        self.what, self.where, self.fix = what, where, fix
+
+
+class UsageRefusal(Refusal):
+    """An option or a figure file that cannot be followed."""
+
+    exit_code = 2
+
+
+class EnvironmentRefusal(Refusal):
+    """Something outside the inputs, such as an unwritable folder: the same command may succeed later."""
+
+    exit_code = 5
+
+
+class DatabaseRefusal(Refusal):
+    """A database that cannot be read, that is unfinished, or that holds something else."""
+
+    exit_code = 7

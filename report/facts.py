@@ -1,0 +1,184 @@
+"""Facts: the only way a number – or a name that holds digits – reaches a page.
+
+A fact says which question (.sql), with which parameters, which row and which column it came from; `facts.json` publishes them all, and `report check` asks
+the same questions again. A fact renders as `<data value="VALUE" data-fact="ID">TEXT</data>` inside a link to its query on the same page."""
+
+import html
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from report import queries
+from report.errors import DatabaseRefusal
+
+Value = str | int | float | bool | None
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+# How a column is written, by the end of its name (the first that fits), so that one quantity looks the same wherever it stands.
+# `report check` has a table of its own.
+STYLES = (
+    ("pair_pct", "whole"),
+    ("low_pct", "whole"),
+    ("high_pct", "whole"),
+    ("pct", "one decimal"),
+    ("points", "one decimal"),
+    ("p", "p-value"),
+    ("effect", "two decimals"),
+    ("ratio", "two decimals"),
+    ("norm", "two decimals"),
+    ("mean", "two decimals"),
+    ("value", "two decimals"),
+    ("low", "two decimals"),
+    ("high", "two decimals"),
+)
+
+
+def style_of(column: str) -> str:
+    """The style in which a column is written; the plain style where no ending fits."""
+    return next((style for ending, style in STYLES if column == ending or column.endswith(f"_{ending}")), "plain")
+
+
+def text_of(value: Value, style: str) -> str:
+    """The text of a value in one of the styles; integers are grouped by commas, names stay as they are."""
+    if value is None:
+        return "n/a"
+    if isinstance(value, bool | str):
+        return str(value)
+    match style:
+        case "one decimal":
+            text = f"{value:.1f}"
+        case "two decimals":
+            text = f"{value:.2f}"
+        case "whole":
+            text = f"{value:.0f}"
+        case "p-value":
+            text = "< .001" if value < 0.001 else ("= " + f"{value:.3f}".lstrip("0") if value < 0.1 else "= " + f"{value:.2f}".lstrip("0"))
+        case _:
+            text = f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One value of one row of one question's answer."""
+
+    id: str
+    question: str
+    parameters: tuple[tuple[str, str], ...]
+    key: tuple[tuple[str, Value], ...]
+    column: str
+    value: Value
+    text: str
+
+    def __str__(self) -> str:
+        return self.render(self.text)
+
+    @property
+    def word(self) -> str:
+        """The fact with a count to nine written as a word."""
+        return self.render(self.in_words())
+
+    @property
+    def Word(self) -> str:  # noqa: N802 – the capitalised twin of `word`
+        """The fact as a word that opens a sentence."""
+        return self.render(self.in_words().capitalize())
+
+    def in_words(self) -> str:
+        """The text of a count to nine in words, else in digits."""
+        return WORDS[self.value] if isinstance(self.value, int) and 0 <= self.value < len(WORDS) else self.text
+
+    def render(self, text: str) -> str:
+        """The fact as HTML that links to its query; `text` is one of its spellings."""
+        value = html.escape("" if self.value is None else str(self.value)).replace("|", "&#124;")
+        return (
+            f'<a class="fact" href="#query-{self.question}"><data value="{value}" data-fact="{html.escape(self.id)}">{inert(text)}</data></a>'
+        )
+
+
+def inert(text: str) -> str:
+    """Text as HTML that neither Markdown nor a browser can take for anything else: all but letters, digits and plain marks as numeric entities."""
+    return "".join(letter if letter.isalnum() or letter in " .,%–−" else f"&#{ord(letter)};" for letter in text)
+
+
+@dataclass
+class Ledger:
+    """All facts and claims of a site; asks the published file, and is published as facts.json."""
+
+    connection: duckdb.DuckDBPyConnection
+    facts: dict[str, Fact] = field(default_factory=dict)
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def ask(self, question: str, **parameters: str) -> list[dict[str, Fact]]:
+        """The rows of a question's answer, each value a fact by its column name.
+
+        Raises:
+            DatabaseRefusal: DuckDB cannot answer; the file is damaged or was changed by hand.
+        """
+        query = queries.question(question)
+        try:
+            answer = self.connection.execute(query.sql, parameters)
+            columns = [column[0] for column in answer.description or ()]
+            rows = [dict(zip(columns, map(plain, row), strict=True)) for row in answer.fetchall()]
+        except duckdb.Error as error:
+            raise DatabaseRefusal(f"{question} failed: {str(error).splitlines()[0]}", "published file", "publish it again from the counters") from error
+        return [{column: self.note(query, parameters, row, column) for column in columns} for row in rows]
+
+    def one(self, question: str, **parameters: str) -> dict[str, Fact]:
+        """The only row of a question's answer."""
+        rows = self.ask(question, **parameters)
+        if len(rows) != 1:
+            raise DatabaseRefusal(f"{question} gave {len(rows)} rows instead of one", "published file", "publish it again from the counters")
+        return rows[0]
+
+    def note(self, query: queries.Query, parameters: dict[str, str], row: dict[str, Value], column: str) -> Fact:
+        """One fact, entered in the ledger."""
+        key = tuple((name, row[name]) for name in query.key)
+        place = "/".join([*parameters.values(), query.id, *(str(value) for _, value in key), column])
+        fact = Fact(place, query.id, tuple(sorted(parameters.items())), key, column, row[column], text_of(row[column], style_of(column)))
+        self.facts[fact.id] = fact
+        return fact
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The facts as facts.json holds them, in order of their ids."""
+        for name in sorted(self.facts):
+            fact = self.facts[name]
+            yield {
+                "id": fact.id,
+                "question": fact.question,
+                "sha256": queries.question(fact.question).sha256,
+                "parameters": dict(fact.parameters),
+                "key": dict(fact.key),
+                "column": fact.column,
+                "value": fact.value,
+                "text": fact.text,
+            }
+
+    def write(self, path: Path, tables: dict[str, str]) -> None:
+        """Publish as JSON, one fact per line; `tables` are the fingerprints of the published file's tables."""
+        claims = [self.claims[name] for name in sorted(self.claims)]
+        lines = ",\n".join(script_safe(entry) for entry in self.entries())
+        judged = ",\n".join(script_safe(claim) for claim in claims)
+        path.write_text(f'{{"tables": {script_safe(tables)},\n"facts": [\n{lines}\n],\n"claims": [\n{judged}\n]}}\n', encoding="utf-8")
+
+
+def plain(value: Any) -> Value:
+    """A DuckDB value as JSON knows it."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"a question gave a {type(value).__name__}: cast it in its SQL")
+
+
+def script_safe(value: Any) -> str:
+    """JSON that can stand inside HTML: no NaN, and nothing a browser takes for markup."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

