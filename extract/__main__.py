@@ -2,6 +2,7 @@
 
 Every refusal is one line on stderr, `error: what (where); fix: remedy`, with the exit code of its class; --debug shows the traceback."""
 
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from extract import config
 from extract.errors import Refusal, UsageRefusal
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file, such as runs/embedded.toml.")]
 Table = Annotated[Path, typer.Argument(metavar="TABLE.csv", help="The published table.")]
@@ -31,6 +32,7 @@ def about(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 
 @app.command()
 def run(
+    context: typer.Context,
     run_file: RunFile,
     out: Annotated[Path, typer.Option(metavar="COUNTERS", help="The counters database.")] = Path("results/counters.duckdb"),
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The run's name, and the title of its charts.")] = None,
@@ -47,7 +49,7 @@ def run(
     chosen = config.read(run_file, **given, window=window, windows=windows)
     from extract.run import measure
 
-    measure(chosen, out, must_resume=resume, command=" ".join(["python -m extract", *sys.argv[1:]]))
+    measure(chosen, out, must_resume=resume, command=context.obj)
 
 
 @app.command("import-heads")
@@ -118,7 +120,8 @@ def main(arguments: list[str] | None = None) -> int:
     # --debug belongs to every command: people add it at the end of the line that failed.
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = app(args=arguments, prog_name="python -m extract", standalone_mode=False)
+        command = shlex.join(["python", "-m", "extract", *arguments])
+        code = app(args=arguments, prog_name="python -m extract", standalone_mode=False, obj=command)
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -137,7 +140,9 @@ def _as_refusal(error: Exception) -> Refusal:
         return UsageRefusal(" ".join(str(told()).split()).rstrip("."), "command line", "see python -m extract --help")
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
-    return Refusal(f"{type(error).__name__}: {' '.join(str(error).split())}", where, "a bug: run again with --debug and report what it shows")
+    return Refusal(
+        f"{type(error).__name__}: {' '.join(str(error).split())}", where, "a bug: run again with --debug and report what it shows"
+    )
 
 
 if __name__ == "__main__":

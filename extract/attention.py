@@ -86,9 +86,9 @@ class _Tap:
     residual: Tensor | None = None
     reached: bool = False
 
-    def keep_residual(self, _block: nn.Module, args: tuple[Tensor, ...], options: dict[str, object]) -> None:
+    def keep_residual(self, _block: nn.Module, args: tuple[object, ...], options: dict[str, object]) -> None:
         """Forward-pre-hook of the block: what enters it is the residual stream."""
-        self.residual = args[0] if args else cast(Tensor, options["hidden_states"])
+        self.residual = cast(Tensor, args[0] if args else options["hidden_states"])
 
 
 # The attention function learns which module calls it and nothing else: this is how it finds the forward it belongs to.

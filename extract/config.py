@@ -45,7 +45,7 @@ class RunConfig:
     batch: int | None = None
     weights_sha256: str | None = None
 
-    def shard_of_windows(self, shard: int) -> range:
+    def windows_of_shard(self, shard: int) -> range:
         """The windows of one shard: shards are consecutive and differ by at most one window."""
         return range(shard * self.windows // self.shards, (shard + 1) * self.windows // self.shards)
 

@@ -99,13 +99,15 @@ class LayerHeads:
         dim = self.q.shape[-1]
         quotient, remainder = self._key_means[..., dim].to(self._working), self._key_means[..., dim + 1].to(self._working)
         position = torch.arange(self.q.shape[2], device=self.q.device)
-        return (position - (_POSITION_BASE * quotient + remainder))[..., 1:].clamp(min=0)
+        mean_position = torch.add(remainder, quotient, alpha=_POSITION_BASE)
+        return torch.sub(position, mean_position)[..., 1:].clamp(min=0)
 
     @cached_property
     def output_norm(self) -> PerScored:
         """‖õ_i‖ for queries 1 … T−1: the norm of what the head writes, its constant part folded out, centred where the weights are."""
         varying = self.z[:, :, 1:].to(self._working) - self.weights.value_bias[:, None]
-        return torch.linalg.vector_norm(varying @ self.weights.norm_factor.mT, dim=-1)
+        norm: Tensor = torch.linalg.vector_norm(varying @ self.weights.norm_factor.mT, dim=-1)
+        return norm
 
     @cached_property
     def layer_mean_norm(self) -> Float[Tensor, " batch"]:
@@ -116,7 +118,7 @@ class LayerHeads:
     def relative_norm(self) -> Float[Tensor, "batch head scored"]:
         """r_i: the output norm over the layer's mean of it, in float64; 0 where no head of the layer writes anything."""
         mean = self.layer_mean_norm[:, None, None]
-        return self.output_norm / torch.where(mean > 0, mean, 1.0)
+        return torch.div(self.output_norm, torch.where(mean > 0, mean, 1.0))
 
     @cached_property
     def residual_share(self) -> PerScored:
@@ -124,7 +126,7 @@ class LayerHeads:
         stream = self.residual[:, 1:].to(self._working)
         if self.weights.centred:
             stream = stream - stream.mean(-1, keepdim=True)
-        return self.output_norm / torch.linalg.vector_norm(stream, dim=-1)[:, None]
+        return torch.div(self.output_norm, torch.linalg.vector_norm(stream, dim=-1)[:, None])
 
     @cached_property
     def _working(self) -> torch.dtype:
@@ -145,7 +147,7 @@ class LayerHeads:
     @cached_property
     def _key_means(self) -> Float[Tensor, "batch head query feature"]:
         """Second fused pass: Σ_j p_ij [k_j − k_0 | j // 32 | j % 32 | 0 …], in the model's type. One pass serves all who ask."""
-        batch, kv_heads, window, dim = self.k.shape
+        window, dim = self.k.shape[2:]
         padding = _FEATURE_MULTIPLE - dim % _FEATURE_MULTIPLE
         padding += _FEATURE_MULTIPLE * (padding < 2)
         features = F.pad(self.k - self.k[:, :, :1], (0, padding))
@@ -158,9 +160,9 @@ class LayerHeads:
         self, q: Float[Tensor, "batch head rows dim"], k: Float[Tensor, "batch some_head keys dim"]
     ) -> Float[Tensor, "batch head rows"]:
         """s q_i·k for one key per query, row by row; one key may serve all rows, one key-value head several query heads."""
-        grouped = q.unflatten(1, (k.shape[1], -1))
+        grouped = q.reshape(q.shape[0], k.shape[1], -1, *q.shape[2:])
         # Multiply and sum: a batched matrix product of single rows takes five times as long.
-        return self.scale * (grouped * k[:, :, None]).sum(-1).flatten(1, 2)
+        return (grouped * k[:, :, None]).sum(-1).flatten(1, 2).mul(self.scale)
 
     def _mass(self, scores: PerScored, first: int) -> PerScored:
         # Never above one: a rounded log-sum-exp can be a little less than the greatest score.

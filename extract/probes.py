@@ -68,8 +68,9 @@ class LayerProbe:
         if heads is None:
             raise ModelRefusal("attention ran outside its layer", type(attention).__name__, "choose a model of a listed family")
         block = self._blocks[heads.layer]
-        parts = torch.einsum("bhqd,hdm->bqm", heads.z.double(), self._family.output_projection(block).double())
-        if _error(parts + self._family.output_bias(block).double(), output[0].double()) > _tolerance(heads):
+        working = torch.promote_types(heads.z.dtype, torch.float32)
+        parts = torch.einsum("bhqd,hdm->bqm", heads.z.to(working), self._family.output_projection(block).to(working))
+        if _error(parts + self._family.output_bias(block).to(working), output[0].to(working)) > _tolerance(heads):
             raise ModelRefusal(
                 "heads' outputs do not add up to the layer's output", f"layer {heads.layer}", "choose a model of a listed family"
             )
@@ -98,8 +99,8 @@ def _tolerance(heads: LayerHeads) -> float:
 
 
 def _error(values: Float[Tensor, "..."], reference: Float[Tensor, "..."]) -> float:
-    """Greatest difference, relative to the greatest value where that is above one."""
-    return float((values - reference).abs().max() / reference.abs().max().clamp(min=1))
+    """Greatest difference, relative to the greatest value of the reference."""
+    return float((values - reference).abs().max() / reference.abs().max().clamp(min=torch.finfo(reference.dtype).tiny))
 
 
 def _require_finite(values: Float[Tensor, "..."], name: str, layer: int) -> None:

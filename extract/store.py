@@ -10,6 +10,7 @@ Nothing is updated or deleted: the schema is created once, then rows are only in
 import contextlib
 import dataclasses
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +39,7 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.work = out.with_name(out.name + ".work")
+        self.published_at = time.monotonic()
         check_writable(out)
         for path in (self.work, out):
             check_is_duckdb(path)
@@ -197,13 +199,14 @@ class Store:
             order by all"""
         return [row[0] for row in self.con.execute(query).fetchall()]
 
-    def publish(self) -> None:
-        """Replace the counters file by a snapshot of the working file, unless it is up to date.
+    def publish(self, every: float = 0.0) -> None:
+        """Replace the counters file by a snapshot of the working file, unless it is up to date or younger than `every` seconds.
 
         Raises EnvironmentRefusal where another process has the counters file open for writing: the committed rows stay in the
         working file."""
-        if not self.unpublished():
+        if time.monotonic() - self.published_at < every or not self.unpublished():
             return
+        self.published_at = time.monotonic()
         snapshot = self.out.with_name(self.out.name + ".snapshot")
         # Only the holder of the lock comes here, so a file of this name is what a killed process left.
         snapshot.unlink(missing_ok=True)

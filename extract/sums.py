@@ -19,7 +19,7 @@ BINS = len(HISTOGRAM_EDGES) - 1
 
 
 class ShardSums:
-    """Float64 sums and int64 counts of a model with `layers` × `heads` heads.
+    """Float64 sums and int64 counts of a model with `layers` x `heads` heads.
 
     stats: measure id → (number of values, their sum, the sum of their squares), each [layer, head].
     histograms: histogram kind → counts [layer, head, bin]."""
@@ -43,7 +43,7 @@ class ShardSums:
     def merge(self, other: "ShardSums") -> None:
         """Add everything that another holds. Raises ValueError where it comes from a model of another shape."""
         if (self.layers, self.heads) != (other.layers, other.heads):
-            raise ValueError(f"sums of {other.layers} × {other.heads} heads cannot join sums of {self.layers} × {self.heads}")
+            raise ValueError(f"sums of {other.layers} x {other.heads} heads cannot join sums of {self.layers} x {self.heads}")
         for measure, (n, total, total_of_squares) in other.stats.items():
             self.add(measure, n, total, total_of_squares)
         for kind, counts in other.histograms.items():

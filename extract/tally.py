@@ -35,8 +35,8 @@ class Tally:
     def add_to(self, sums: ShardSums) -> None:
         """Add everything to `sums`. Raises NumericRefusal before anything is added where a value was not finite."""
         totals = {measure: torch.stack(layers).cpu().numpy() for measure, layers in self._sums.items()}
-        for measure, total in totals.items():
-            require_finite(measure, total.sum(-1))
+        for name, total in totals.items():
+            require_finite(name, total.sum(-1))
         for module in self._measures:
             measure = module.MEASURE
             if measure.histogram_kind is not None:
@@ -60,4 +60,4 @@ def bins_per_head(values: Values) -> Int64[Tensor, "head bin"]:
     cells = (bins + BINS * torch.arange(heads, device=values.device)[:, None]).flatten()
     # index_add rather than bincount, which waits for the device.
     counts = torch.zeros(heads * BINS, dtype=torch.int64, device=values.device)
-    return counts.index_add_(0, cells, torch.ones_like(cells)).unflatten(0, (heads, BINS))
+    return counts.index_add_(0, cells, torch.ones_like(cells)).view(heads, BINS)

@@ -42,8 +42,13 @@ def work_token(model: PreTrainedModel, tokenizer: Tokenizer, tokens: Int[Tensor,
     `window_index` is the window's place in the run. Raises ModelRefusal as `visit_layers` does."""
     layer = families.shape(model.config).layers // 2
     caught: list[LayerHeads] = []
-    visit_layers(model, tokens[None], caught.append, last=layer)
-    (heads,) = caught[layer:]
+
+    def keep(heads: LayerHeads) -> None:
+        if heads.layer == layer:
+            caught.append(heads)
+
+    visit_layers(model, tokens[None], keep, last=layer)
+    (heads,) = caught
     ids = tokens.tolist()
     position = _choose(tokenizer, ids)
     # Position 0 is the start token, which is no part of the text.

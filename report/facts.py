@@ -5,6 +5,7 @@ the same questions again. A fact renders as `<data value="VALUE" data-fact="ID">
 
 import html
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -173,9 +174,9 @@ def plain(value: Any) -> Value:
         return float(value)
     if isinstance(value, date):
         return value.isoformat()
-    if value is None or isinstance(value, str | int | float | bool):
+    if value is None or isinstance(value, str | int | bool) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    raise TypeError(f"a question gave a {type(value).__name__}: cast it in its SQL")
+    raise TypeError(f"a question gave {value!r} of type {type(value).__name__}: its SQL must cast it, or keep it finite")
 
 
 def script_safe(value: Any) -> str:

@@ -43,13 +43,13 @@ def value_bias(block: nn.Module) -> Float[Tensor, "kv_head head_dim"]:
     norm_bias = cast(Tensor, cast(nn.Module, block.ln_1).bias)
     d_model = weight.shape[0]
     folded = norm_bias.double() @ weight[:, 2 * d_model :].double() + bias[2 * d_model :].double()
-    return folded.unflatten(0, (_heads(block), -1))
+    return folded.view(_heads(block), -1)
 
 
 def output_projection(block: nn.Module) -> Float[Tensor, "head head_dim d_model"]:
     """Conv1D keeps its weight as [in, out]: the rows of head h are its slice."""
     weight = cast(Tensor, cast(nn.Module, attention(block).c_proj).weight)
-    return weight.unflatten(0, (_heads(block), -1))
+    return weight.view(_heads(block), -1, weight.shape[1])
 
 
 def output_bias(block: nn.Module) -> Float[Tensor, " d_model"]:

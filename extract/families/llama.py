@@ -1,4 +1,4 @@
-"""Llama and models of its layout, SmolLM among them: RMSNorm without a bias, rotary positions, keys and values shared by groups of heads."""
+"""Llama and models of its layout, SmolLM among them: RMSNorm without a bias, rotary positions, keys and values shared by heads."""
 
 from typing import cast
 
@@ -39,13 +39,13 @@ def value_bias(block: nn.Module) -> Float[Tensor, "kv_head head_dim"]:
     """The value projection's bias where the configuration has `attention_bias`; RMSNorm adds none."""
     projection = cast(nn.Linear, attention(block).v_proj)
     bias = projection.weight.new_zeros(projection.out_features) if projection.bias is None else projection.bias
-    return bias.unflatten(0, (-1, _head_dim(block)))
+    return bias.view(-1, _head_dim(block))
 
 
 def output_projection(block: nn.Module) -> Float[Tensor, "head head_dim d_model"]:
     """Linear keeps its weight as [out, in]: the columns of head h are its slice."""
     weight = cast(nn.Linear, attention(block).o_proj).weight
-    return weight.T.unflatten(0, (-1, _head_dim(block)))
+    return weight.T.view(-1, _head_dim(block), weight.shape[0])
 
 
 def output_bias(block: nn.Module) -> Float[Tensor, " d_model"]:

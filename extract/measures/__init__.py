@@ -1,6 +1,6 @@
 """What is measured: one file per measure, the folder is the list.
 
-A file holds MEASURE, the words and bounds that go into the database, and compute, the values. Reading the words needs no model's library."""
+A file holds MEASURE, the words and bounds that go into the database, and compute, the values. This file needs no model's library."""
 
 import importlib
 import pkgutil

@@ -15,8 +15,8 @@ MEASURE = Measure(
     unit="%",
     low=0.0,
     high=100.0,
-    definition="Percentage of tokens on which the norm of what the head writes, its constant part folded out, is at least a threshold times "
-    "the mean over its layer's heads and the window's tokens; the first token of a window is left out.",
+    definition="Percentage of tokens on which the norm of what the head writes, its constant part folded out, is at least a threshold "
+    "times the mean over its layer's heads and the window's tokens; the first token of a window is left out.",
     source="Head output norms as in Sandoval-Segura et al., arXiv 2504.03889; here at every token, biases folded out, centred.",
     histogram_kind="relative_norm",
 )

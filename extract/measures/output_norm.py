@@ -1,6 +1,6 @@
 """Output norm: ‖õ_i‖, õ_i = Σ_j p_ij ṽ_j W̃_O^h. A norm ≥ 0 in the units of the residual stream.
 
-ṽ is the value without its constant part, W̃ is centred where the stream feeds LayerNorms. Leaves out query 0 and the output projection's bias."""
+ṽ is the value without its constant part, W̃ is centred where the stream feeds LayerNorms. Leaves out query 0 and the projection's bias."""
 
 from jaxtyping import Float
 from torch import Tensor

@@ -15,8 +15,8 @@ MEASURE = Measure(
     unit="%",
     low=0.0,
     high=100.0,
-    definition="Percentage of tokens on which the norm of what the head writes, its constant part folded out, is at least a threshold times "
-    "the norm of the residual stream that enters the layer; the first token of a window is left out.",
+    definition="Percentage of tokens on which the norm of what the head writes, its constant part folded out, is at least a threshold "
+    "times the norm of the residual stream that enters the layer; the first token of a window is left out.",
     source="This project: the depth-comparable twin of activation.",
     histogram_kind="residual_share",
 )

@@ -15,7 +15,7 @@ with
         where run_id = $run_id and figure = $figure
     ),
     crossing as (
-        select count(*) filter (crosses_edge) as crossing_heads, 100 * count(*) filter (crosses_edge) / count(*) as pct
+        select count(*) filter (crosses_edge) as crossing_heads, 100 * count(*) filter (crosses_edge) / nullif(count(*), 0) as pct
         from head_band
         where run_id = $run_id and figure = $figure
     ),

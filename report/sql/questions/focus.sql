@@ -23,7 +23,7 @@ with
     minor as (select * from base where 2 * heads <= range_heads),
     final as (
         select any_value(band_label) as band_label, sum(heads)::bigint as heads, sum(range_heads)::bigint as all_heads,
-            100 * sum(heads) / sum(range_heads) as pct, count(*) as ranges,
+            100 * sum(heads) / nullif(sum(range_heads), 0) as pct, count(*) as ranges,
             arg_max(range_label, pct) as widest_label, arg_max(heads, pct) as widest_heads, arg_max(range_heads, pct) as widest_of, max(pct) as widest_pct,
             arg_min(range_label, pct) as narrowest_label, arg_min(heads, pct) as narrowest_heads, arg_min(range_heads, pct) as narrowest_of,
             min(pct) as narrowest_pct,

@@ -1,4 +1,4 @@
--- question: which heads lie highest in this figure, with the 95 % interval of the text sample?
+-- question: which heads lie highest in this figure, with the interval that comes from the sample of text?
 -- grain: one row per (rank)
 -- reads: head_band, figure, head_measure
 with

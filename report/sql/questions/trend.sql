@@ -18,9 +18,9 @@ with
         where run_id = $run_id and figure = $figure
     ),
     final as (
-        select 100 * coalesce(lower_pairs, 0) / all_pairs as lower_pair_pct, 100 * coalesce(higher_pairs, 0) / all_pairs as higher_pair_pct,
-            100 - 100 * (coalesce(lower_pairs, 0) + coalesce(higher_pairs, 0)) / all_pairs as level_pair_pct,
-            (coalesce(higher_pairs, 0) - coalesce(lower_pairs, 0)) / all_pairs as effect, p, shift_p, draws, shifts,
+        select 100 * coalesce(lower_pairs, 0) / nullif(all_pairs, 0) as lower_pair_pct, 100 * coalesce(higher_pairs, 0) / nullif(all_pairs, 0) as higher_pair_pct,
+            100 - 100 * (coalesce(lower_pairs, 0) + coalesce(higher_pairs, 0)) / nullif(all_pairs, 0) as level_pair_pct,
+            (coalesce(higher_pairs, 0) - coalesce(lower_pairs, 0)) / nullif(all_pairs, 0) as effect, p, shift_p, draws, shifts,
             (select sum(heads)::bigint from cells) as heads
         from pairs
         cross join tests

@@ -1,0 +1,124 @@
+"""Loads a checkpoint safely: every weight there and finite, the tokenizer one that fits, the architecture one that can be measured.
+
+transformers fills missing weights with random numbers and only warns; here that is a refusal."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extract import families
+from extract.checkpoint_files import Located
+from extract.errors import EnvironmentRefusal, ModelRefusal, UsageRefusal
+from extract.progress import quiet_transformers
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose configuration and tokenizer are read, and whose weights are not."""
+
+    located: Located
+    config: "PreTrainedConfig"
+    tokenizer: "PreTrainedTokenizerBase"
+    shape: families.HeadShape
+
+
+def open_checkpoint(located: Located, window: int) -> Checkpoint:
+    """Read configuration and tokenizer.
+
+    Raises ModelRefusal for an architecture that cannot be measured or a tokenizer of another model, UsageRefusal where `window` tokens are more
+    than the model's context."""
+    config = _config(located)
+    shape = families.shape(config)
+    if window > shape.context:
+        raise UsageRefusal(f"window {window} > {shape.context}", located.name, f"--window {shape.context} or less")
+    tokenizer = _tokenizer(located)
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if not 0 <= largest < config.vocab_size:
+        what = f"the tokenizer has ids up to {largest}, the model {config.vocab_size} embeddings"
+        raise ModelRefusal(what, located.name, "use the model's own tokenizer")
+    return Checkpoint(located, config, tokenizer, shape)
+
+
+def load(checkpoint: Checkpoint, dtype: str, device: str) -> "PreTrainedModel":
+    """The model with its weights in `dtype` on `device`, in evaluation mode.
+
+    Raises ModelRefusal where weights are missing, of other shapes or not finite, EnvironmentRefusal where there is no such device."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise EnvironmentRefusal("asked for cuda, but PyTorch finds no GPU that it can use", "device", "--device cpu, or check the driver")
+    name = checkpoint.located.name
+    # Mismatched shapes are then named in `told`, rather than in a table of many lines.
+    options = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True, "ignore_mismatched_sizes": True}
+    try:
+        with quiet_transformers():
+            model, told = AutoModelForCausalLM.from_pretrained(
+                checkpoint.located.folder, config=checkpoint.config, dtype=getattr(torch, dtype), output_loading_info=True, **options
+            )
+    except (OSError, ValueError) as error:
+        raise ModelRefusal(f"cannot be loaded: {str(error).splitlines()[0]}", name, "download it again") from error
+    _check_keys(told, checkpoint.shape.layers, name)
+    _check_finite(model, name)
+    try:
+        return model.eval().to(device)
+    except torch.OutOfMemoryError as error:
+        raise EnvironmentRefusal("the model does not fit in the GPU's memory", name, "--dtype bfloat16, or --device cpu") from error
+
+
+def _check_keys(told: dict[str, set[object]], layers: int, name: str) -> None:
+    mismatched = sorted(str(key[0]) if isinstance(key, tuple) else str(key) for key in told["mismatched_keys"])
+    if mismatched:
+        what = f"config and weights disagree on the shape of {len(mismatched)} weights, e.g. {', '.join(mismatched[:3])}"
+        raise ModelRefusal(what, name, "use the configuration that belongs to the weights")
+    missing = sorted(str(key) for key in told["missing_keys"])
+    if missing:
+        raise ModelRefusal(f"{len(missing)} weights missing, e.g. {', '.join(missing[:3])}; refused", name, "use a complete checkpoint")
+    # Buffers and heads for other tasks may be left over; whole layers may not.
+    deeper = sorted(
+        str(key) for key in told["unexpected_keys"] if any(int(part) >= layers for part in re.findall(r"\.(\d+)\.", f".{key}")[:1])
+    )
+    if deeper:
+        what = f"the weights have more layers than the {layers} configured, e.g. {deeper[0]}"
+        raise ModelRefusal(what, name, "use the configuration that belongs to the weights")
+
+
+def _check_finite(model: "PreTrainedModel", name: str) -> None:
+    import torch
+
+    for key, weight in model.state_dict().items():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+            raise ModelRefusal(
+                f"non-finite weights in {key.rpartition('.')[0] or key}", name, "download it again, or use another checkpoint"
+            )
+
+
+def _config(located: Located) -> "PreTrainedConfig":
+    import transformers
+
+    try:
+        with quiet_transformers():
+            return transformers.AutoConfig.from_pretrained(located.folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        unknown = re.search(r"model type `?'?([\w.-]+)", said)
+        if unknown:
+            what = f"transformers {transformers.__version__} does not know {unknown[1]}"
+            raise ModelRefusal(what, located.name, "pip install -U transformers, or choose another model") from error
+        raise ModelRefusal(f"config.json cannot be used: {said}", located.name, "download it again") from error
+
+
+def _tokenizer(located: Located) -> "PreTrainedTokenizerBase":
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet_transformers():
+            return AutoTokenizer.from_pretrained(located.folder, trust_remote_code=False, local_files_only=True)
+    # The tokenizers library raises plain Exception for a file that it cannot read.
+    except Exception as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelRefusal(f"the tokenizer cannot be loaded: {said}", located.name, "download tokenizer.json again") from error

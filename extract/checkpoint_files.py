@@ -1,0 +1,163 @@
+"""Finds a checkpoint's files and checks what can be told without loading them: a local folder, a hub name, or `embedded`.
+
+Only safetensors are read, never pickles; code that a repository ships is refused; a pinned revision is taken from the hub cache where it lies
+there whole. Needs no torch."""
+
+import dataclasses
+import json
+import re
+import struct
+from pathlib import Path
+
+from extract import assets, fingerprint
+from extract.errors import EnvironmentRefusal, ModelRefusal
+
+HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5")
+LONGEST_HEADER = 10**8
+
+
+@dataclasses.dataclass(frozen=True)
+class Located:
+    """A checkpoint on this machine. `name` is what the database calls it: the hub name, the folder's own name, or embedded."""
+
+    folder: Path
+    name: str
+    revision: str | None
+    weights: tuple[Path, ...]
+    weights_sha256: str
+    quantisation: str | None
+
+
+def locate(model: str, revision: str | None = None, weights_sha256: str | None = None) -> Located:
+    """The files of a checkpoint, fetched where they are missing; with `weights_sha256`, they must hash to it.
+
+    Raises ModelRefusal for what is missing, unsafe or incomplete, EnvironmentRefusal for a hub that cannot be reached."""
+    if model == assets.EMBEDDED:
+        folder, sha256 = assets.fetch_model()
+        return Located(folder, model, None, (folder / "model.safetensors",), sha256, assets.QUANTISATION)
+    path = Path(model).expanduser()
+    if path.is_dir():
+        folder, name, revision = path, path.absolute().name, None
+    elif path.exists() or model.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model):
+        fix = "only the embedded model is read as GGUF; use its safetensors repository" if path.suffix == ".gguf" else "check the name"
+        raise ModelRefusal(f"no model at {model} (not a directory, not a Hub id)", "model", fix)
+    else:
+        folder, name = _from_hub(model, revision), model
+        revision = folder.name if re.fullmatch("[0-9a-f]{40}", folder.name) else revision
+    _check_config(folder, name)
+    weights = _weights(folder, name)
+    found = fingerprint.of_files(weights)
+    if weights_sha256 not in (None, found):
+        raise ModelRefusal(
+            f"the weights hash to {found[:16]}…, not {str(weights_sha256)[:16]}…", name, "fetch them again, or correct weights_sha256"
+        )
+    return Located(folder, name, revision, weights, found, None)
+
+
+def in_hub_cache(model: str, revision: str | None) -> bool:
+    """Whether a hub model's files already lie whole on this machine."""
+    folder = _cached(model, revision)
+    return folder is not None
+
+
+def _cached(model: str, revision: str | None) -> Path | None:
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(model, revision=revision, allow_patterns=list(HUB_FILES), local_files_only=True))
+        _check_config(folder, model)
+        _weights(folder, model)
+    except (OSError, ValueError, ModelRefusal):
+        return None
+    return folder
+
+
+def _from_hub(model: str, revision: str | None) -> Path:
+    from huggingface_hub import errors, snapshot_download
+
+    folder = _cached(model, revision)
+    if folder is not None:
+        return folder
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(HUB_FILES)))
+    except errors.GatedRepoError as error:
+        raise ModelRefusal("the model is gated", model, "accept its licence on the hub and set HF_TOKEN") from error
+    except errors.RevisionNotFoundError as error:
+        raise ModelRefusal(f"no revision {revision}", model, "check the revision") from error
+    except errors.RepositoryNotFoundError as error:
+        raise ModelRefusal(
+            f"no model at {model} (not a directory, not a Hub id)", "model", "check the name; private models need HF_TOKEN"
+        ) from error
+    except (OSError, ValueError) as error:
+        # Not what it says, which may hold addresses and tokens.
+        what = "the hub cannot be reached, or HF_HUB_OFFLINE is set, and the model is not cached"
+        raise EnvironmentRefusal(what, model, "download it first, or pass a directory with --model") from error
+
+
+def _check_config(folder: Path, name: str) -> None:
+    if not (folder / "config.json").exists():
+        if any(folder.glob("*.gguf")):
+            raise ModelRefusal("weights in GGUF", name, "only the embedded model is read as GGUF; use the safetensors repository")
+        raise ModelRefusal("no config.json", name, "give a folder in hub layout: config.json, model.safetensors, tokenizer.json")
+    config = _json(folder / "config.json", name)
+    tokenizer = _json(folder / "tokenizer_config.json", name) if (folder / "tokenizer_config.json").exists() else {}
+    if config.get("auto_map") or tokenizer.get("auto_map"):
+        raise ModelRefusal("the repository ships code (auto_map); refused", name, "use a model whose architecture transformers knows")
+    quantisation = config.get("quantization_config")
+    if quantisation:
+        method = quantisation.get("quant_method", "unknown method") if isinstance(quantisation, dict) else "unknown method"
+        raise ModelRefusal(f"quantised weights ({method}) cannot be measured exactly", name, "use the repository with the full weights")
+    if not any((folder / file).exists() for file in TOKENIZER_FILES):
+        raise ModelRefusal("no tokenizer", name, "put tokenizer.json, or vocab.json and merges.txt, beside the weights")
+
+
+def _weights(folder: Path, name: str) -> tuple[Path, ...]:
+    """The weight files in name order, each of which holds what its header promises."""
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").exists():
+        files = [folder / "model.safetensors"]
+    elif index.exists():
+        places = _json(index, name).get("weight_map")
+        named = sorted({str(file) for file in places.values()}) if isinstance(places, dict) else []
+        missing = [file for file in named if Path(file).name != file or not (folder / file).exists()]
+        if missing or not named:
+            raise ModelRefusal(f"weight file {missing[0] if missing else 'list'} is missing", name, "download it again")
+        files = [folder / file for file in named]
+    else:
+        pickles = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES)
+        what = f"only pickled weights, such as {pickles[0]}" if pickles else "no weights (model.safetensors)"
+        fix = "convert to safetensors: python -c \"from transformers import AutoModelForCausalLM as M; M.from_pretrained('IN').save_pretrained('OUT')\""
+        raise ModelRefusal(what, name, fix if pickles else "download it again")
+    for file in files:
+        _check_safetensors(file)
+    return tuple(files)
+
+
+def _check_safetensors(file: Path) -> None:
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        start = stream.read(8)
+        if start == b"version ":
+            raise ModelRefusal("a Git LFS pointer, not weights", file.name, "git lfs pull, or download it again")
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else LONGEST_HEADER
+        header = stream.read(length) if length < min(size, LONGEST_HEADER) else b""
+    try:
+        tensors = json.loads(header)
+        ends = [tensor["data_offsets"][1] for key, tensor in tensors.items() if key != "__metadata__"]
+        promised = 8 + length + max(ends, default=0)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ModelRefusal("no safetensors file, or cut off in its header", file.name, "download it again") from error
+    if size != promised:
+        raise ModelRefusal(f"{size} bytes, {promised} expected", file.name, "download it again")
+
+
+def _json(file: Path, name: str) -> dict[str, object]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelRefusal(f"{file.name} cannot be read as JSON", name, "download it again") from error
+    if not isinstance(content, dict):
+        raise ModelRefusal(f"{file.name} is no JSON object", name, "download it again")
+    return content

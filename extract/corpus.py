@@ -1,0 +1,195 @@
+"""Text files → documents: a folder, a pattern, .txt (one document), .jsonl and .parquet (one per line or row, key "text"), or `embedded`.
+
+Documents stand in one canonical order, by file name and then as in the file, and are hashed in it. What cannot be read as text is refused, with
+the file and the place; a byte order mark, NUL bytes and lone surrogates are taken out and counted. Nothing here holds or keeps a local path: a
+corpus is known by the name of its file or folder."""
+
+import dataclasses
+import glob
+import hashlib
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from extract import assets, fingerprint
+from extract.errors import CorpusRefusal
+
+READ = (".txt", ".jsonl", ".parquet")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz", ".lz4", ".br")
+LARGEST_CORPUS = 2**30
+LARGEST_LINE = 2**26
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """A text as read. `sha256` is over the documents in order; `cleaned` counts what was taken out, by kind."""
+
+    name: str
+    sha256: str
+    licence: str | None
+    documents: tuple[str, ...]
+    cleaned: dict[str, int]
+
+
+def identify(corpus: str) -> str:
+    """The corpus's sha256, without reading files that have not changed since they were last read. Raises CorpusRefusal as `read` does."""
+    key = fingerprint.of_state(_files(corpus), "documents")
+    return fingerprint.recall(key) or read(corpus).sha256
+
+
+def read(corpus: str) -> Corpus:
+    """Every document of the corpus. Raises CorpusRefusal for what is missing, unreadable, no text, too large or empty."""
+    files = _files(corpus)
+    documents, cleaned, size = [], dict.fromkeys(("byte order marks", "NUL bytes", "lone surrogates"), 0), 0
+    for file in files:
+        for text in _embedded(file) if corpus == assets.EMBEDDED else _documents(file):
+            text = _clean(text, cleaned)
+            size += len(text)
+            if size > LARGEST_CORPUS:
+                raise CorpusRefusal(f"the text is longer than {LARGEST_CORPUS} characters", file.name, "give a part of it")
+            if text:
+                documents.append(text)
+    if not documents:
+        raise CorpusRefusal("0 tokens: no text in it", corpus_name(corpus), "give a corpus with text")
+    digest = hashlib.sha256()
+    for document in documents:
+        encoded = document.encode()
+        # The length keeps the documents apart: "ab", "c" is another corpus than "a", "bc".
+        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    fingerprint.remember(fingerprint.of_state(files, "documents"), digest.hexdigest())
+    licence = assets.CORPUS_LICENCE if corpus == assets.EMBEDDED else None
+    return Corpus(corpus_name(corpus), digest.hexdigest(), licence, tuple(documents), {kind: n for kind, n in cleaned.items() if n})
+
+
+def corpus_name(corpus: str) -> str:
+    """The corpus's name for the database: the file's, folder's or pattern's own name, never its path."""
+    return corpus if corpus == assets.EMBEDDED else Path(corpus).expanduser().absolute().name
+
+
+def _files(corpus: str) -> list[Path]:
+    """The files of a corpus in canonical order."""
+    if corpus == assets.EMBEDDED:
+        return [assets.fetch_corpus()]
+    path = Path(corpus).expanduser()
+    try:
+        if path.is_dir():
+            files = [
+                file
+                for file in sorted(path.rglob("*"), key=lambda file: file.relative_to(path).as_posix())
+                if file.suffix in READ + COMPRESSED
+            ]
+        elif glob.has_magic(corpus) and not path.exists():
+            files = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if not Path(name).is_dir())
+        else:
+            # Raises for a file that is not there, or that symbolic links lead round in a circle to.
+            path.stat()
+            files = [path]
+    except (OSError, RuntimeError) as error:
+        raise _unreadable(error, path) from error
+    if not files:
+        kinds = ", ".join(READ)
+        raise CorpusRefusal(f"no files match {path.name!r}", corpus_name(corpus), f"give a folder, pattern or file of the kinds {kinds}")
+    for file in files:
+        _check_kind(file)
+    return files
+
+
+def _check_kind(file: Path) -> None:
+    try:
+        state = file.stat()
+    except OSError as error:
+        raise _unreadable(error, file) from error
+    if file.suffix.lower() in COMPRESSED:
+        raise CorpusRefusal("compressed corpora are not read", file.name, "unpack it first")
+    if not stat.S_ISREG(state.st_mode):
+        raise CorpusRefusal("not a regular file", file.name, "give a file that holds text")
+    if file.suffix.lower() not in READ:
+        raise CorpusRefusal(f"files ending in {file.suffix or 'nothing'!r} are not read", file.name, f"give one of {', '.join(READ)}")
+    if state.st_size > LARGEST_CORPUS:
+        raise CorpusRefusal(f"larger than {LARGEST_CORPUS // 2**20} MiB", file.name, "give a part of it")
+
+
+def _documents(file: Path) -> Iterator[str]:
+    try:
+        kind = file.suffix.lower()
+        yield from {".txt": _plain, ".jsonl": _json_lines, ".parquet": _parquet}[kind](file)
+    except OSError as error:
+        raise _unreadable(error, file) from error
+
+
+def _embedded(file: Path) -> Iterator[str]:
+    for article in json.loads(file.read_text(encoding="utf-8")).values():
+        yield article["extract"]
+
+
+def _plain(file: Path) -> Iterator[str]:
+    yield _decoded(file.read_bytes(), file, 0)
+
+
+def _json_lines(file: Path) -> Iterator[str]:
+    offset = 0
+    with file.open("rb") as stream:
+        for number in range(1, 2**63):
+            line = stream.readline(LARGEST_LINE + 1)
+            if not line:
+                return
+            where = f"{file.name}, line {number}"
+            if len(line) > LARGEST_LINE:
+                raise CorpusRefusal(f"the line is longer than {LARGEST_LINE // 2**20} MiB", where, "cut it into documents")
+            text = _decoded(line, file, offset).removeprefix("\ufeff")
+            offset += len(line)
+            if text.strip():
+                yield _text_of(text, where)
+
+
+def _text_of(line: str, where: str) -> str:
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise CorpusRefusal(f"not JSON: {error}", where, 'write one object per line, {"text": "..."}') from error
+    text = document.get("text") if isinstance(document, dict) else None
+    if not isinstance(text, str):
+        raise CorpusRefusal('no text under the key "text"', where, 'write one object per line, {"text": "..."}')
+    return text
+
+
+def _parquet(file: Path) -> Iterator[str]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        table = parquet.ParquetFile(file)
+        if "text" not in table.schema_arrow.names or not pyarrow.types.is_string(table.schema_arrow.field("text").type):
+            raise CorpusRefusal('no column "text" of strings', file.name, "name the column text")
+        for batch in table.iter_batches(batch_size=1024, columns=["text"]):
+            yield from (text for text in batch.column(0).to_pylist() if text is not None)
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+        raise CorpusRefusal(f"not a Parquet file: {str(error).splitlines()[0]}", file.name, "write it again") from error
+
+
+def _decoded(data: bytes, file: Path, offset: int) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        what = "compressed corpora are not read" if data[:2] == b"\x1f\x8b" else f"not UTF-8 at byte {offset + error.start}"
+        raise CorpusRefusal(what, file.name, "convert it to plain UTF-8 text") from error
+
+
+def _clean(text: str, cleaned: dict[str, int]) -> str:
+    if text.startswith("\ufeff"):
+        cleaned["byte order marks"] += 1
+        text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        cleaned["NUL bytes"] += text.count("\0")
+        text = text.replace("\0", "")
+    if not text.isascii():
+        lone = sum("\ud800" <= character <= "\udfff" for character in text)
+        cleaned["lone surrogates"] += lone
+        text = text.encode("utf-8", "ignore").decode() if lone else text
+    return text.strip()
+
+
+def _unreadable(error: Exception, path: Path) -> CorpusRefusal:
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return CorpusRefusal(f"cannot be read: {said}", str(path), "check the path and its permissions")

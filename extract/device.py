@@ -1,0 +1,78 @@
+"""Where a model runs: cpu or cuda, told without loading torch, so that a command with nothing to do ends at once; and what `make report` measures."""
+
+import ctypes
+import importlib.util
+import platform
+import re
+from pathlib import Path
+
+from extract import config
+
+FLAGSHIP = Path("runs/gpt2-xl.toml")
+MODEST = Path("runs/embedded.toml")
+
+
+def resolve(asked: str) -> str:
+    """The kind of device, cpu or cuda, that auto, cpu or cuda stands for here."""
+    return ("cuda" if cuda_ready() is None else "cpu") if asked == "auto" else asked
+
+
+def cuda_ready() -> str | None:
+    """None where this PyTorch can use a CUDA GPU that is here, otherwise what is missing."""
+    driver = _driver_version()
+    if driver is None:
+        return "there is no CUDA GPU here"
+    built_for = _torch_cuda()
+    if built_for is None:
+        return "the installed PyTorch is built without CUDA"
+    # Drivers run programs built for any minor release of their major one.
+    return None if built_for <= driver else f"the GPU's driver is for CUDA {driver}, PyTorch for CUDA {built_for}"
+
+
+def _driver_version() -> int | None:
+    """The CUDA major release that the driver is for, or None where no GPU answers."""
+    for name in ("libcuda.so.1", "nvcuda.dll"):
+        try:
+            driver = ctypes.CDLL(name)
+        except OSError:
+            continue
+        count, version = ctypes.c_int(), ctypes.c_int()
+        if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value:
+            return version.value // 1000 if driver.cuDriverGetVersion(ctypes.byref(version)) == 0 else None
+    return None
+
+
+def _torch_cuda() -> int | None:
+    """The CUDA major release that the installed PyTorch was built for."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    told = re.search(r"^cuda[^=]*= '(\d+)", Path(spec.origin).with_name("version.py").read_text(encoding="utf-8"), re.MULTILINE)
+    return int(told[1]) if told else None
+
+
+def hardware(kind: str) -> str:
+    """The name of the processor or accelerator."""
+    if kind == "cuda":
+        import torch
+
+        return str(torch.cuda.get_device_name())
+    processors = Path("/proc/cpuinfo")
+    told = re.search(r"^model name\s*:\s*(.+)$", processors.read_text(encoding="utf-8"), re.MULTILINE) if processors.exists() else None
+    return told[1].strip() if told else platform.processor() or platform.machine()
+
+
+def default_run() -> tuple[Path, str]:
+    """The run file that `make report` uses here, and one line that says why."""
+    from extract.checkpoint_files import in_hub_cache
+
+    flagship = config.read(FLAGSHIP)
+    missing = cuda_ready()
+    if missing is None and not in_hub_cache(flagship.model, flagship.revision):
+        missing = f"the weights of {flagship.model} are not in the hub cache"
+    if missing is None:
+        return FLAGSHIP, f"measuring {flagship.name}: a CUDA GPU is here, and its weights are in the hub cache"
+    return (
+        MODEST,
+        f"measuring {config.read(MODEST).name} rather than {flagship.name}: {missing} (make report RUN={FLAGSHIP} measures it all the same)",
+    )

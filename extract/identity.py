@@ -1,0 +1,78 @@
+"""What a run is: the row of table run, and what must agree for a run to be continued.
+
+A run is known by its configuration, the hashes of its weights and text, the kind of device and the versions of the libraries that change numbers.
+Told without loading a model, so that a finished run costs seconds. Holds no path, user or host."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import pkgutil
+import platform
+
+import extract
+from extract import corpus, measures
+from extract.checkpoint_files import Located
+from extract.config import RunConfig
+from extract.errors import CorpusRefusal, DatabaseRefusal
+
+CHANGE_NUMBERS = ("headcount", "torch", "transformers", "tokenizers")
+
+
+def describe(config: RunConfig, located: Located, corpus_sha256: str, device: str) -> dict[str, object]:
+    """The columns of table run that are known before anything is measured."""
+    told = dataclasses.asdict(config) | {"model": located.name, "corpus": corpus.corpus_name(config.corpus), "device": device}
+    # The names of the files, so that a measure added to the folder is not taken for one that was measured.
+    told["measures"] = sorted(entry.name for entry in pkgutil.iter_modules(measures.__path__))
+    return {
+        "run_id": config.name,
+        "kind": "measured",
+        "title": config.name,
+        "model": located.name,
+        "revision": located.revision,
+        "weights_sha256": located.weights_sha256,
+        "quantisation": located.quantisation,
+        "corpus": told["corpus"],
+        "corpus_sha256": corpus_sha256,
+        "window_tokens": config.window,
+        "windows": config.windows,
+        "shards": config.shards,
+        "seed": config.seed,
+        "dtype": config.dtype,
+        "device": device,
+        "versions": json.dumps(versions(), sort_keys=True),
+        "config": json.dumps(told, sort_keys=True),
+        "measured_on": datetime.datetime.now(datetime.UTC).date(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, Headcount and the libraries."""
+    libraries = ("torch", "transformers", "tokenizers", "numpy", "duckdb")
+    return {"python": platform.python_version(), "headcount": extract.__version__} | {
+        name: importlib.metadata.version(name) for name in libraries
+    }
+
+
+def check_same(there: dict[str, object], asked: dict[str, object], where: str) -> None:
+    """Refuse to continue a run that is another one: DatabaseRefusal says in what, CorpusRefusal where only the text has changed."""
+    if there["kind"] != "measured":
+        raise DatabaseRefusal(f"{there['run_id']!r} is an imported table", where, "change the run's name, or choose another --out")
+    differing = _differing(_flat(there), _flat(asked))
+    if differing == ["corpus_sha256"]:
+        raise CorpusRefusal(
+            f"the text has changed since run {there['run_id']!r} began", str(there["corpus"]), "start a new run: change its name"
+        )
+    if differing:
+        shown = ", ".join(f"{key} ({_flat(there).get(key)}, now {_flat(asked).get(key)})" for key in differing[:4])
+        raise DatabaseRefusal(f"run {there['run_id']!r} differs in {shown}", where, "choose another name (--name), or another --out")
+
+
+def _flat(row: dict[str, object]) -> dict[str, object]:
+    config, library = json.loads(str(row["config"])), json.loads(str(row["versions"]))
+    hashes = {key: row[key] for key in ("weights_sha256", "corpus_sha256")}
+    return config | hashes | {name: library.get(name) for name in CHANGE_NUMBERS}
+
+
+def _differing(there: dict[str, object], asked: dict[str, object]) -> list[str]:
+    return [key for key in sorted(there.keys() | asked.keys()) if there.get(key) != asked.get(key)]

@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM: at once while a model is measured, and after the commit where one is under way."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Self
+
+from extract.errors import Refusal
+
+
+class Interrupted(Refusal):
+    """Stopped by Ctrl-C or SIGTERM, with every finished shard kept."""
+
+    exit_code = 130
+
+
+class Stop:
+    """Inside, both signals raise KeyboardInterrupt, except in `held`, at whose end they do."""
+
+    def __init__(self) -> None:
+        self._holding = False
+        self._asked = False
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
+        if not self._holding:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Around what must not be torn: a signal waits until the end. One that was obeyed before is not obeyed again."""
+        self._holding, self._asked = True, False
+        try:
+            yield
+        finally:
+            self._holding = False
+        if self._asked:
+            raise KeyboardInterrupt

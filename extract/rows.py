@@ -1,0 +1,64 @@
+"""What is measured → Arrow tables, one per database table, as `Store.add` takes them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+
+from extract.errors import DatabaseRefusal
+from extract.families import HeadShape
+from extract.measures import Measure
+from extract.store import Rows, Store
+from extract.sums import HISTOGRAM_EDGES, ShardSums
+
+
+def run_rows(
+    store: Store, run: dict[str, object], shape: HeadShape, measures: Iterable[Measure], worked: Iterable[dict[str, object]]
+) -> Rows:
+    """What a run adds once: its row, its heads, its `worked` token, and the measures and bins that the file does not hold yet.
+
+    Raises DatabaseRefusal where the file knows a measure or a histogram by the same name with another meaning."""
+    run_id, measures = run["run_id"], tuple(measures)
+    group = shape.heads // shape.kv_heads
+    heads = [{"run_id": run_id, "layer": l, "head": h, "kv_head": h // group} for l in range(shape.layers) for h in range(shape.heads)]
+    tokens = [{"run_id": run_id, **row} for row in worked]
+    rows = {"run": pa.Table.from_pylist([run]), "head": pa.Table.from_pylist(heads), "worked_token": pa.Table.from_pylist(tokens)}
+    return rows | dict(store.measure_rows(measures)) | _bin_rows(store, measures)
+
+
+def _bin_rows(store: Store, measures: Iterable[Measure]) -> dict[str, pa.Table]:
+    missing = []
+    for kind in sorted({measure.histogram_kind for measure in measures if measure.histogram_kind}):
+        edges = zip(HISTOGRAM_EDGES, HISTOGRAM_EDGES[1:], strict=False)
+        bins = [{"kind": kind, "bin": number, "low": low, "high": high} for number, (low, high) in enumerate(edges)]
+        there = store.rows("from histogram_bin where kind = ? order by bin", kind)
+        if not there:
+            missing += bins
+        elif there != bins:
+            raise DatabaseRefusal(f"histogram {kind!r} is in the file with other edges", store.out.name, "choose another --out")
+    return {"histogram_bin": pa.Table.from_pylist(missing)} if missing else {}
+
+
+def shard_rows(run_id: str, shard: int, windows: int, scored_tokens: int, sums: ShardSums) -> Rows:
+    """One shard: its row, its sums, and its histograms without their empty bins."""
+    row = {"run_id": run_id, "shard": shard, "windows": windows, "scored_tokens": scored_tokens, "status": "committed"}
+    layer, head = (index.ravel() for index in np.indices((sums.layers, sums.heads), dtype=np.int32))
+    stats = [
+        _table(run_id, shard, layer=layer, head=head, measure=name, n=n.ravel(), total=total.ravel(), total_of_squares=squares.ravel())
+        for name, (n, total, squares) in sorted(sums.stats.items())
+    ]
+    histograms = []
+    for kind, counts in sorted(sums.histograms.items()):
+        places = np.nonzero(counts)
+        layer, head, number = (index.astype(np.int32) for index in places)
+        histograms.append(_table(run_id, shard, kind=kind, layer=layer, head=head, bin=number, n=counts[places]))
+    rows = {"shard": pa.Table.from_pylist([row]), "shard_stat": stats, "shard_histogram": histograms}
+    return {table: pa.concat_tables(parts) if isinstance(parts, list) else parts for table, parts in rows.items() if parts}
+
+
+def _table(run_id: str, shard: int, **columns: np.ndarray | str) -> pa.Table:
+    rows = next(len(column) for column in columns.values() if isinstance(column, np.ndarray))
+    constant = {"run_id": run_id, "shard": shard} | {name: column for name, column in columns.items() if isinstance(column, str)}
+    return pa.table(
+        {name: pa.repeat(value, rows) for name, value in constant.items()} | {n: c for n, c in columns.items() if not isinstance(c, str)}
+    )

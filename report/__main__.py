@@ -1,0 +1,96 @@
+"""The command line of the report: build a site from a counters file, or check a built one against its file."""
+
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from report import __version__
+from report.errors import Refusal
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a refusal.")]
+
+
+@app.command()
+def build(
+    counters: Annotated[Path, typer.Argument(help="The counters file that extract wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder of the site; replaced as a whole.")] = Path("site"),
+    publish: Annotated[Path, typer.Option(help="The published DuckDB file to write.")] = Path("results/headcount.duckdb"),
+    figures: Annotated[Path | None, typer.Option(help="Folder of figure files, instead of the package's own.")] = None,
+    allow_partial: Annotated[bool, typer.Option("--allow-partial", help="Report on unfinished runs, with a banner.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Publish a counters file and build the site from it."""
+    del debug
+    from report.build import build as build_site
+
+    built = build_site(counters, out, publish, figures, allow_partial)
+    print(f"{built.site}/index.html: {built.pages} pages, {built.facts:,} facts, all checked against {built.published}")
+
+
+@app.command()
+def check(
+    published: Annotated[Path, typer.Argument(help="The published DuckDB file.")],
+    site: Annotated[Path, typer.Argument(help="The site built from it.")],
+    debug: Debug = False,
+) -> None:
+    """Ask the published file every question behind the site again; ends with 1 at the first difference."""
+    del debug
+    from report.check import check as check_site
+    from report.publish import open_counters
+
+    open_counters(published).close()
+    differences = check_site(published, site)
+    for difference in differences[:20]:
+        print(difference, file=sys.stderr)
+    if differences:
+        print(f"{len(differences)} differences between {site} and {published}", file=sys.stderr)
+        raise typer.Exit(1)
+    print(f"{site} says what {published} holds")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def interrupt(signal_number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends as Ctrl-C does, so temporary folders are removed."""
+    raise KeyboardInterrupt
+
+
+# typer carries its own copy of click and exports the base of its exceptions under no name of its own.
+USAGE_ERROR = typer.BadParameter.__mro__[2]
+
+
+def main() -> None:
+    """Run the command line: refusals and usage errors are one line on stderr with their exit code."""
+    signal.signal(signal.SIGTERM, interrupt)
+    debug = "--debug" in sys.argv
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except Refusal as refusal:
+        if debug:
+            traceback.print_exc()
+        print(refusal, file=sys.stderr)
+        sys.exit(refusal.exit_code)
+    except USAGE_ERROR as error:
+        what = " ".join(str(error).split()).rstrip(".")
+        print(f"error: {what} (command line); fix: see python -m report --help", file=sys.stderr)
+        sys.exit(2)
+    except ImportError as error:
+        print(f"error: {error.name} is not installed (environment); fix: pip install 'headcount[report]'", file=sys.stderr)
+        sys.exit(5)
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted; the last good site is untouched", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+// Charts: puts the live Vega chart in the place of the picture, in the reader's colour scheme and choice of colours; opens the query a fact links to.
+(function () {
+  "use strict";
+  const here = document.currentScript.src.replace(/headcount\.js.*$/, "");
+  let loading = null;
+
+  function vega() {
+    loading = loading || new Promise(function (resolve, reject) {
+      const script = document.createElement("script");
+      script.src = here + "vega-bundle.js";
+      script.onload = function () { resolve(window.vegaEmbed); };
+      script.onerror = reject;
+      document.head.append(script);
+    });
+    return loading;
+  }
+
+  function scheme() {
+    return document.body.dataset.mdColorScheme === "slate" ? "dark" : "light";
+  }
+
+  function ramp() {
+    try { return localStorage.getItem("headcount-ramp") === "safe" ? 1 : 0; } catch (error) { return 0; }
+  }
+
+  function keepRamp(choice) {
+    try { localStorage.setItem("headcount-ramp", choice ? "safe" : "classic"); } catch (error) { /* private windows keep nothing */ }
+  }
+
+  function dressed(spec, width) {
+    const dressed = structuredClone(spec);
+    const bars = dressed.layer[0].encoding.color;
+    bars.scale.range = spec.usermeta.ramps[ramp()];
+    dressed.layer[1].encoding.color.field = ramp() ? "inkSafe" : "ink";
+    if (width < 560) {
+      bars.legend.columns = 3;
+      bars.legend.titleLimit = width - 40;
+    }
+    dressed.width = "container";
+    dressed.autosize = { type: "fit-x", contains: "padding" };
+    dressed.config = window.headcountConfigs[scheme()];
+    return dressed;
+  }
+
+  async function draw(figure) {
+    const embed = await vega();
+    const spec = JSON.parse(figure.querySelector("template.chart-spec").content.textContent);
+    const live = figure.querySelector(".chart-live");
+    live.hidden = false;
+    await embed(live, dressed(spec, figure.clientWidth), { actions: false, renderer: "svg" });
+    figure.querySelector(".chart-static").hidden = true;
+    figure.dataset.drawn = scheme() + ramp();
+  }
+
+  function offerRamps(figure) {
+    if (figure.querySelector(".chart-ramp")) return;
+    const bar = document.createElement("div");
+    bar.className = "chart-ramp";
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "Colours of the bands");
+    ["classic", "colour-blind safe"].forEach(function (name, choice) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = name;
+      button.addEventListener("click", function () { keepRamp(choice); drawAll(); });
+      bar.append(button);
+    });
+    figure.prepend(bar);
+  }
+
+  function drawAll() {
+    document.querySelectorAll("figure.chart").forEach(function (figure) {
+      offerRamps(figure);
+      figure.querySelectorAll(".chart-ramp button").forEach(function (button, choice) {
+        button.setAttribute("aria-pressed", String(choice === ramp()));
+      });
+      if (figure.dataset.drawn !== scheme() + ramp()) draw(figure);
+    });
+  }
+
+  function openTarget() {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const details = target && target.querySelector("details");
+    if (details) details.open = true;
+  }
+
+  function arrive() {
+    drawAll();
+    openTarget();
+  }
+
+  new MutationObserver(drawAll).observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
+  window.addEventListener("hashchange", openTarget);
+  if (window.document$) window.document$.subscribe(arrive);
+  else arrive();
+})();

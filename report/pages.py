@@ -1,0 +1,163 @@
+"""Pages: Markdown for MkDocs from templates, readings and charts.
+
+Templates hold no arithmetic and no digits; everything that varies is a fact, a claim or a chart. Autoescape is off because facts escape themselves:
+anything else that comes from the database passes through `inert`."""
+
+import html
+import json
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from report import charts, queries, theme
+from report.facts import Fact, Ledger, inert, script_safe
+from report.figures import Figure
+from report.wording import Reading, Row, read
+
+FOLDER = Path(__file__).parent
+PRIMARY, TWIN = "activation", "residual_activation"
+HOME_OBSERVATIONS = 3
+ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(FOLDER / "templates"), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure of one run: its text, chart and place on the site."""
+
+    run_id: str
+    figure: str
+    kind: str
+    slug: str
+    title: str
+    words: dict[str, str]
+    coverage: Row
+    cells: list[Row]
+    ranges: list[Row]
+    bands: list[Row]
+    reading: Reading | None
+    spec: dict[str, Any]
+
+    @property
+    def page(self) -> str:
+        """Address of its page, from the root of the documents."""
+        return f"figures/{self.slug}.md"
+
+    @property
+    def description(self) -> str:
+        """Its lead and summary as plain text: for assistive technology, search engines and llms.txt."""
+        return f"{plain(self.reading.lead)} {plain(self.reading.summary)}" if self.reading else "No data."
+
+
+@dataclass
+class Pages:
+    """Writes the generated pages of one published file into a folder of documents."""
+
+    ledger: Ledger
+    documents: Path
+    figures: dict[str, Figure]
+    parameters: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+
+    def draw(self, run_id: str, figure: str, kind: str, imported_words: dict[str, str]) -> Drawing:
+        """Read and draw one figure of one run."""
+        words = self.figures[figure].words if figure in self.figures else imported_words
+        twin = {PRIMARY: TWIN, TWIN: PRIMARY}.get(figure)
+        keys = {"run_id": run_id, "figure": figure}
+        coverage = self.ledger.one("coverage", **keys)
+        reading = read(self.ledger, run_id, figure, kind, words, twin)
+        cells = self.ledger.ask("band_counts", **keys)
+        legend = str(coverage["legend"].value)
+        summary = f"{plain(reading.lead)} {plain(reading.summary)}" if reading else "No data."
+        spec = charts.stacked_bars(str(coverage["run_title"].value), legend, cells, summary)
+        ranges, bands = self.ledger.ask("range_totals", **keys), self.ledger.ask("band_totals", **keys)
+        name = slug(figure) if run_id == figure else f"{slug(run_id)}-{slug(figure)}"
+        return Drawing(run_id, figure, kind, name, str(coverage["figure_title"].value), words, coverage, cells, ranges, bands, reading, spec)
+
+    def chart(self, drawing: Drawing, base: str, caption: str = "") -> str:
+        """The chart as HTML: pictures for all, and the specification for readers with JavaScript."""
+        context = {"slug": drawing.slug, "base": base, "alt": inert(drawing.description), "width": theme.WIDTH + 80}
+        return self.render("chart.html.j2", **context, spec=html.escape(script_safe(drawing.spec)), caption=caption)
+
+    def write_chart(self, drawing: Drawing) -> None:
+        """The chart's files: SVG in both schemes, PNG, specification and CSV."""
+        folder = self.documents / "charts"
+        folder.mkdir(parents=True, exist_ok=True)
+        for scheme in ("light", "dark"):
+            (folder / f"{drawing.slug}-{scheme}.svg").write_text(charts.svg(drawing.spec, scheme), encoding="utf-8")
+        (folder / f"{drawing.slug}.png").write_bytes(charts.png(drawing.spec))
+        whole = {**drawing.spec, "config": theme.vega_config("light")}
+        (folder / f"{drawing.slug}.vl.json").write_text(json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False) + "\n", encoding="utf-8")
+        (folder / f"{drawing.slug}.csv").write_text(csv_of(drawing.cells), encoding="utf-8")
+
+    def render(self, template: str, **context: object) -> str:
+        """One template, with its queries appended where it asks for them."""
+        return ENVIRONMENT.get_template(template).render(**context)
+
+    def write(self, name: str, template: str, **context: object) -> str:
+        """Render a page, add the queries behind its facts, and write it; returns the Markdown."""
+        text = self.render(template, **context, queries="")
+        used = {match: self.parameters_in(text, match) for match in dict.fromkeys(re.findall(r'href="#query-(\w+)"', text))}
+        entries = [
+            {"id": name, "question": query.question, "indented_sql": indented(query.sql), "parameters": used[name]}
+            for name, query in queries.questions().items()
+            if name in used
+        ]
+        appended = self.render("queries.md.j2", queries=entries, data="data.md" if "/" not in name else "../data.md") if entries else ""
+        path = self.documents / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = self.render(template, **context, queries=appended)
+        path.write_text(whole, encoding="utf-8")
+        return whole
+
+    def parameters_in(self, text: str, question: str) -> dict[str, list[str]]:
+        """Values with which a question was asked for the facts in a text, as inert code."""
+        values: dict[str, set[str]] = {}
+        for name in re.findall(r'data-fact="([^"]*)"', text):
+            fact = self.ledger.facts.get(html.unescape(name))
+            if fact and fact.question == question:
+                for parameter, value in fact.parameters:
+                    values.setdefault(parameter, set()).add(f"<code>{inert(value)}</code>")
+        return {name: sorted(found) for name, found in sorted(values.items())}
+
+
+def indented(text: str) -> str:
+    """A text set four spaces in, as a code block inside an admonition needs it."""
+    return "\n".join(f"    {line}" if line else "" for line in text.splitlines())
+
+
+def plain(markup: str) -> str:
+    """Generated Markdown as plain text: tags, entities and emphasis gone."""
+    return html.unescape(re.sub(r"<[^>]+>", "", markup)).replace("**", "").replace("*", "")
+
+
+def slug(name: str) -> str:
+    """A name for addresses: ASCII letters, digits and hyphens; a short hash where something was lost."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    short = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60]
+    lossless = re.fullmatch(r"[A-Za-z0-9 ._-]+", name) is not None and len(name) <= 60
+    return short if short and lossless else f"{short or 'run'}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def csv_of(rows: list[dict[str, Fact]]) -> str:
+    """Rows of a question as CSV; text that a spreadsheet would take for a formula gets an apostrophe, numbers stay untouched."""
+    if not rows:
+        return "\n"
+    lines = [",".join(rows[0])]
+    lines += [",".join(csv_cell(fact.value) for fact in row.values()) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def csv_cell(value: object) -> str:
+    """One cell of a CSV file."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return str(value)
+    safe = f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return '"' + safe.replace('"', '""') + '"'

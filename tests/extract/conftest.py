@@ -1,0 +1,129 @@
+"""Toy models with random weights that attend sharply, and an independent eager account in float64 of what their heads do."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+VOCABULARY = 101
+
+
+def _randomise(model: PreTrainedModel, seed: int) -> PreTrainedModel:
+    """Weights, norms and biases that all matter: fresh models have none of the last two and attend almost evenly."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+            if parameter.ndim == 2:
+                fan_in = parameter.shape[0] if "attn.c_" in name or "mlp.c_" in name else parameter.shape[1]
+                sharpness = 1.5 if any(part in name for part in ("c_attn", "q_proj", "k_proj")) else 1.0
+                parameter.copy_(noise if "wte" in name or "embed" in name else sharpness * noise / math.sqrt(fan_in))
+            else:
+                parameter.copy_(0.3 * noise + (0.0 if name.endswith("bias") else 1.0))
+    return model.eval()
+
+
+def make_gpt2(layers: int = 3, heads: int = 4, width: int = 32, context: int = 160, seed: int = 0) -> PreTrainedModel:
+    """A random GPT-2; head_dim is width / heads."""
+    config = GPT2Config(
+        n_layer=layers, n_head=heads, n_embd=width, n_positions=context, vocab_size=VOCABULARY, bos_token_id=None, eos_token_id=None
+    )
+    return _randomise(GPT2LMHeadModel(config), seed)
+
+
+def make_llama(layers: int = 3, heads: int = 6, kv_heads: int = 2, head_dim: int = 12, bias: bool = True, seed: int = 0) -> PreTrainedModel:
+    """A random Llama with grouped queries; heads x head_dim is not its width."""
+    config = LlamaConfig(
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        head_dim=head_dim,
+        hidden_size=48,
+        intermediate_size=64,
+        vocab_size=VOCABULARY,
+        max_position_embeddings=160,
+        attention_bias=bias,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    return _randomise(LlamaForCausalLM(config), seed)
+
+
+MAKERS: dict[str, Callable[..., PreTrainedModel]] = {"gpt2": make_gpt2, "llama": make_llama}
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def toy(request: pytest.FixtureRequest) -> PreTrainedModel:
+    """One small random model of each family, float32."""
+    return MAKERS[request.param]()
+
+
+@pytest.fixture
+def gpt2_maker() -> Callable[..., PreTrainedModel]:
+    return make_gpt2
+
+
+@pytest.fixture
+def llama_maker() -> Callable[..., PreTrainedModel]:
+    return make_llama
+
+
+@pytest.fixture
+def windows() -> Callable[[int, int], Tensor]:
+    """Seeded random token windows."""
+
+    def make(batch: int, length: int) -> Tensor:
+        return torch.randint(0, VOCABULARY, (batch, length), generator=torch.Generator().manual_seed(batch * 1000 + length))
+
+    return make
+
+
+@dataclass(frozen=True)
+class EagerLayer:
+    """p [batch, head, query, key], written [batch, head, query, d_model] without its constant part, stream [batch, query, d_model]."""
+
+    p: Tensor
+    written: Tensor
+    stream: Tensor
+
+
+@pytest.fixture
+def eager() -> Callable[[PreTrainedModel, Tensor], list[EagerLayer]]:
+    """Whole patterns from the model's own eager attention in float64, values and outputs by plain matrix products."""
+
+    def account(model: PreTrainedModel, tokens: Tensor) -> list[EagerLayer]:
+        exact = copy.deepcopy(model).double()
+        exact.set_attn_implementation("eager")
+        with torch.no_grad():
+            out = exact.base_model(input_ids=tokens, use_cache=False, output_attentions=True, output_hidden_states=True)
+            one = _gpt2_layer if model.config.model_type == "gpt2" else _llama_layer
+            blocks = exact.base_model.h if model.config.model_type == "gpt2" else exact.base_model.layers
+            return [one(block, p, x) for block, p, x in zip(blocks, out.attentions, out.hidden_states, strict=False)]
+
+    return account
+
+
+def _gpt2_layer(block: torch.nn.Module, p: Tensor, x: Tensor) -> EagerLayer:
+    """LayerNorm without its bias, value projection without its bias, rows of the output projection centred."""
+    width, heads = x.shape[-1], p.shape[1]
+    values = (block.ln_1(x) - block.ln_1.bias) @ block.attn.c_attn.weight[:, 2 * width :]
+    projection = block.attn.c_proj.weight - block.attn.c_proj.weight.mean(1, keepdim=True)
+    return EagerLayer(p, _written(p, values, projection, heads), x - x.mean(-1, keepdim=True))
+
+
+def _llama_layer(block: torch.nn.Module, p: Tensor, x: Tensor) -> EagerLayer:
+    """Value projection without its bias, each key-value head once per query head of its group."""
+    attention, heads = block.self_attn, p.shape[1]
+    values = block.input_layernorm(x) @ attention.v_proj.weight.T
+    values = values.unflatten(-1, (-1, attention.head_dim)).repeat_interleave(attention.num_key_value_groups, 2).flatten(2)
+    return EagerLayer(p, _written(p, values, attention.o_proj.weight.T, heads), x)
+
+
+def _written(p: Tensor, values: Tensor, projection: Tensor, heads: int) -> Tensor:
+    values = values.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return (p @ values) @ projection.unflatten(0, (heads, -1))
