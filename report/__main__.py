@@ -55,6 +55,19 @@ def check(
 
 
 @app.command()
+def serve(
+    site: Annotated[Path, typer.Argument(help="The built site.")] = Path("site"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8000,
+    debug: Debug = False,
+) -> None:
+    """Show a built site on this machine."""
+    del debug
+    from report.serve import serve as serve_site
+
+    serve_site(site, port)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     print(__version__)

@@ -46,7 +46,7 @@ def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], descript
         base.transform_filter("datum.room")
         .transform_calculate(middle="(datum.low + datum.high) / 2")
         .mark_text(fontSize=12, fontWeight=500)
-        .encode(x=x, y="middle:Q", text="percent:N", color=alt.Color("ink:N", scale=None, legend=None), tooltip=tooltip)
+        .encode(x=x, y="middle:Q", text="percent:N", fill=alt.Fill("ink:N", scale=None, legend=None), tooltip=tooltip)
     )
     chart = alt.layer(bars, labels).properties(width=theme.WIDTH, height=theme.HEIGHT, title=title, description=description)
     spec: dict[str, Any] = chart.to_dict()

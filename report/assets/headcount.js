@@ -31,7 +31,7 @@
     const dressed = structuredClone(spec);
     const bars = dressed.layer[0].encoding.color;
     bars.scale.range = spec.usermeta.ramps[ramp()];
-    dressed.layer[1].encoding.color.field = ramp() ? "inkSafe" : "ink";
+    dressed.layer[1].encoding.fill.field = ramp() ? "inkSafe" : "ink";
     if (width < 560) {
       bars.legend.columns = 3;
       bars.legend.titleLimit = width - 40;
