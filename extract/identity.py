@@ -1,7 +1,7 @@
 """What a run is: the row of table run, and what must agree for a run to be continued.
 
-A run is known by its configuration, the hashes of its weights and text, the kind of device and the versions of the libraries that change numbers.
-Told without loading a model, so that a finished run costs seconds. Holds no path, user or host."""
+A run is known by its configuration, the hashes of its weights and text, the kind of device and the versions of the libraries that
+change numbers. Told without loading a model, so that a finished run costs seconds. Holds no path, user or host."""
 
 import dataclasses
 import datetime
@@ -69,7 +69,8 @@ def check_same(there: dict[str, object], asked: dict[str, object], where: str) -
 
 
 def _flat(row: dict[str, object]) -> dict[str, object]:
-    config, library = json.loads(str(row["config"])), json.loads(str(row["versions"]))
+    config: dict[str, object] = json.loads(str(row["config"]))
+    library = json.loads(str(row["versions"]))
     hashes = {key: row[key] for key in ("weights_sha256", "corpus_sha256")}
     return config | hashes | {name: library.get(name) for name in CHANGE_NUMBERS}
 

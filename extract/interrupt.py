@@ -4,7 +4,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Self
 
 from extract.errors import Refusal
 
@@ -22,7 +21,7 @@ class Stop:
         self._holding = False
         self._asked = False
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Stop":
         self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 

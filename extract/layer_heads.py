@@ -38,10 +38,11 @@ class LayerWeights:
 def layer_weights(family: Family, block: nn.Module) -> LayerWeights:
     """Factorise one layer's output projection and fold its biases, in float64; kept in the type of the measures.
 
-    Raises ModelRefusal where the projection is stored in a type that is not a floating-point one."""
+    Raises ModelRefusal where the attention's weights are stored in a type that is not a floating-point one."""
+    quantised = [p.dtype for p in family.attention(block).parameters() if not p.is_floating_point()]
+    if quantised:
+        raise ModelRefusal(f"attention weights stored as {quantised[0]}", type(block).__name__, "load the model without quantisation")
     projection = family.output_projection(block)
-    if not projection.is_floating_point():
-        raise ModelRefusal(f"output projection stored as {projection.dtype}", type(block).__name__, "load the model without quantisation")
     working = torch.promote_types(projection.dtype, torch.float32)
     rows = projection.double()
     if family.CENTRED:
@@ -146,15 +147,17 @@ class LayerHeads:
 
     @cached_property
     def _key_means(self) -> Float[Tensor, "batch head query feature"]:
-        """Second fused pass: Σ_j p_ij [k_j − k_0 | j // 32 | j % 32 | 0 …], in the model's type. One pass serves all who ask."""
+        """Second fused pass: Σ_j p_ij [k_j − k_0 | j // 32 | j % 32 | 0 …], in the kernel's type. One pass serves all who ask."""
         window, dim = self.k.shape[2:]
+        kept = kernels.precision(self.q.device.type, self.q.dtype)
+        q, k = self.q.to(kept), self.k.to(kept)
         padding = _FEATURE_MULTIPLE - dim % _FEATURE_MULTIPLE
         padding += _FEATURE_MULTIPLE * (padding < 2)
-        features = F.pad(self.k - self.k[:, :, :1], (0, padding))
+        features = F.pad(k - k[:, :, :1], (0, padding))
         position = torch.arange(window, device=self.k.device)
         features[..., dim] = position // _POSITION_BASE
         features[..., dim + 1] = position % _POSITION_BASE
-        return kernels.attend(F.pad(self.q, (0, padding)), F.pad(self.k, (0, padding)), features, self.scale)[0]
+        return kernels.attend(F.pad(q, (0, padding)), F.pad(k, (0, padding)), features, self.scale)[0]
 
     def _scores(
         self, q: Float[Tensor, "batch head rows dim"], k: Float[Tensor, "batch some_head keys dim"]

@@ -1,5 +1,6 @@
 """What is measured → Arrow tables, one per database table, as `Store.add` takes them."""
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,7 +21,9 @@ def run_rows(
     Raises DatabaseRefusal where the file knows a measure or a histogram by the same name with another meaning."""
     run_id, measures = run["run_id"], tuple(measures)
     group = shape.heads // shape.kv_heads
-    heads = [{"run_id": run_id, "layer": l, "head": h, "kv_head": h // group} for l in range(shape.layers) for h in range(shape.heads)]
+    heads = [
+        {"run_id": run_id, "layer": layer, "head": head, "kv_head": head // group} for layer, head in np.ndindex(shape.layers, shape.heads)
+    ]
     tokens = [{"run_id": run_id, **row} for row in worked]
     rows = {"run": pa.Table.from_pylist([run]), "head": pa.Table.from_pylist(heads), "worked_token": pa.Table.from_pylist(tokens)}
     return rows | dict(store.measure_rows(measures)) | _bin_rows(store, measures)
@@ -29,7 +32,7 @@ def run_rows(
 def _bin_rows(store: Store, measures: Iterable[Measure]) -> dict[str, pa.Table]:
     missing = []
     for kind in sorted({measure.histogram_kind for measure in measures if measure.histogram_kind}):
-        edges = zip(HISTOGRAM_EDGES, HISTOGRAM_EDGES[1:], strict=False)
+        edges = itertools.pairwise(HISTOGRAM_EDGES)
         bins = [{"kind": kind, "bin": number, "low": low, "high": high} for number, (low, high) in enumerate(edges)]
         there = store.rows("from histogram_bin where kind = ? order by bin", kind)
         if not there:

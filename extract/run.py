@@ -23,17 +23,17 @@ from extract.sums import ShardSums
 from extract.windows import cut
 
 if TYPE_CHECKING:
-    from torch import Tensor
-    from transformers import PreTrainedModel
+    import torch
+    import transformers
 
-    from extract.checkpoint import Checkpoint
-    from extract.families import HeadShape
+    import extract.checkpoint
+    import extract.families
 
 PUBLISH_EVERY = 60.0
 # Tokens per forward pass where the run file names no batch: enough to keep the device busy.
 TOKENS_PER_PASS = {"cpu": 1024, "cuda": 8192}
 # Bytes per shard and head in the working file and the counters file together, with room to spare.
-BYTES = 4000
+BYTES = 1500
 
 Windows = Int64[np.ndarray, "windows window"]
 
@@ -53,8 +53,8 @@ class Job:
 class Loaded:
     """A model that has passed its probes, and the windows that it is to be measured on."""
 
-    checkpoint: "Checkpoint"
-    model: "PreTrainedModel"
+    checkpoint: "extract.checkpoint.Checkpoint"
+    model: "transformers.PreTrainedModel"
     windows: Windows
     licence: str | None
     kernel: str
@@ -129,7 +129,9 @@ def _measure_shards(job: Job, store: Store, stop: Stop) -> int:
     return tokens
 
 
-def _shard_sums(model: "PreTrainedModel", shape: "HeadShape", windows: Windows, batch: int) -> tuple[ShardSums, int]:
+def _shard_sums(
+    model: "transformers.PreTrainedModel", shape: "extract.families.HeadShape", windows: Windows, batch: int
+) -> tuple[ShardSums, int]:
     """The sums of one shard, and the batch that fitted into the device's memory: halved until it does."""
     import torch
 
@@ -175,7 +177,7 @@ def _publish_now_and_then(store: Store) -> None:
         say(f"not published yet: {refusal.what} ({refusal.where})")
 
 
-def _cut(config: RunConfig, checkpoint: "Checkpoint", text: corpus.Corpus) -> Windows:
+def _cut(config: RunConfig, checkpoint: "extract.checkpoint.Checkpoint", text: corpus.Corpus) -> Windows:
     size = {"window": config.window, "windows": config.windows, "seed": config.seed}
     windows, special = cut(text.documents, checkpoint.tokenizer, corpus=text.name, **size)
     for kind, count in text.cleaned.items():
@@ -197,7 +199,7 @@ def save_windows(config: RunConfig, out: Path) -> None:
     say(f"{len(windows)} windows of {config.window} tokens: {out}")
 
 
-def _tensor(windows: Windows) -> "Tensor":
+def _tensor(windows: Windows) -> "torch.Tensor":
     import torch
 
     return torch.from_numpy(windows)

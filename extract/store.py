@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import duckdb
 import pyarrow as pa
@@ -50,7 +49,7 @@ class Store:
             self.con.close()
             raise
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Store":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -131,13 +130,13 @@ class Store:
 
     def add(self, rows: Rows) -> None:
         """Insert rows, table by table, in one transaction: all of them are there afterwards, or none."""
-        with told(self.work), self._transaction():
+        with told(self.work), contextlib.ExitStack() as registered:
             for table, values in rows.items():
-                self.con.register("new_rows", values)
-                try:
-                    self.con.execute(f'insert into work."{table}" by name from new_rows')
-                finally:
-                    self.con.unregister("new_rows")
+                self.con.register(f"new_{table}", values)
+                registered.callback(self.con.unregister, f"new_{table}")
+            with self._transaction():
+                for table in rows:
+                    self.con.execute(f"insert into work.{table} by name from new_{table}")
 
     def rows(self, query: str, *parameters: str) -> list[dict[str, object]]:
         """The rows of a query over the working file, as dictionaries."""

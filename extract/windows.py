@@ -1,25 +1,26 @@
 """Documents → token windows, in a fixed order, lazily: no more text is tokenised than the windows asked for need.
 
-A window is one start token and T - 1 tokens of text. A document of T - 1 tokens or more fills windows of its own; what is left over, and shorter
-documents, are joined by a blank line – never by another start or end-of-text token, which would attract attention of its own – into a stream
-that is cut into windows too. Text that equals a special token is read as plain text, and counted."""
+A window is one start token and T - 1 tokens of text. A document of T - 1 tokens or more fills windows of its own; what is left over,
+and shorter documents, are joined by a blank line – never by another start or end-of-text token, which would attract attention of its
+own – into a stream that is cut into windows too. Text that equals a special token is read as plain text, and counted."""
 
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
 
 from extract.errors import CorpusRefusal, ModelRefusal
 
-# Longer documents are tokenised in pieces of about so many characters, cut at a line break, so that one large file costs no more than it gives.
+# Longer documents are tokenised in pieces of about so many characters, cut at a line break: one large file costs no more than it gives.
 PIECE = 2**20
 TOGETHER = 64
 SEPARATOR = "\n\n"
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """What is asked of a tokenizer of transformers."""
 

@@ -1,7 +1,7 @@
 """One token worked by hand: what every head of one layer writes there, for the page that explains activation."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Int
 from torch import Tensor
@@ -15,6 +15,7 @@ _AROUND = 12
 _LETTERS = 4
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """What is asked of a tokenizer."""
 

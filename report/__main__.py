@@ -30,7 +30,9 @@ def build(
     from report.build import build as build_site
 
     built = build_site(counters, out, publish, figures, allow_partial)
-    print(f"{built.site}/index.html: {built.pages} pages, {built.facts:,} facts, all checked against {built.published}")
+    how = "all checked" if built.fresh else "built already from the same inputs, all checked again"
+    print(f"{built.site}/index.html: {built.pages} pages, {built.facts:,} facts, {how} against {built.published}")
+    print(f'next: python -m report serve {built.site}, or: duckdb {built.published} "from band_counts"')
 
 
 @app.command()
@@ -79,7 +81,7 @@ def interrupt(signal_number: int, frame: FrameType | None) -> None:
 
 
 # typer carries its own copy of click and exports the base of its exceptions under no name of its own.
-USAGE_ERROR = typer.BadParameter.__mro__[2]
+USAGE_ERROR: type[BaseException] = typer.BadParameter.__mro__[2]
 
 
 def main() -> None:

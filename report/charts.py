@@ -2,6 +2,7 @@
 
 Every text in a chart – percentages, labels, counts – is made here in Python and handed on as text: JavaScript rounds otherwise."""
 
+import textwrap
 from typing import Any
 
 import altair as alt
@@ -10,7 +11,7 @@ import vl_convert
 from report import theme
 from report.facts import Fact
 
-Row = dict[str, Any]
+Segment = dict[str, Any]
 
 
 def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], description: str) -> dict[str, Any]:
@@ -35,12 +36,15 @@ def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], descript
     base = alt.Chart(alt.Data(values=rows))
     colour = alt.Color(
         "band:N",
-        title=legend,
+        title=textwrap.wrap(legend, theme.LEGEND_CHARACTERS),
         sort=[band for _, band, _ in bands],
         scale=alt.Scale(domain=[band for _, band, _ in bands], range=[theme.fill(name) for _, _, name in bands]),
-        legend=alt.Legend(orient="top", direction="horizontal", titleLimit=620, columns=5, symbolType="square", symbolStrokeWidth=1, offset=10),
+        legend=alt.Legend(
+            orient="top", direction="horizontal", titleLimit=620, columns=5, symbolType="square", symbolStrokeWidth=1, offset=10
+        ),
     )
-    y = alt.Y("low:Q", title="# heads", axis=alt.Axis(tickMinStep=1))
+    tallest = max((row["high"] for row in rows), default=1)
+    y = alt.Y("low:Q", title="# heads", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(domain=[0, tallest * theme.HEADROOM], nice=False))
     bars = base.mark_bar(stroke="#2b3036", strokeWidth=0.7).encode(x=x, y=y, y2="high:Q", color=colour, tooltip=tooltip)
     labels = (
         base.transform_filter("datum.room")
@@ -51,25 +55,26 @@ def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], descript
     chart = alt.layer(bars, labels).properties(width=theme.WIDTH, height=theme.HEIGHT, title=title, description=description)
     spec: dict[str, Any] = chart.to_dict()
     spec.pop("config", None)
-    spec["usermeta"] = {"ramps": [[theme.fill(name, safe) for _, _, name in bands] for safe in (False, True)]}
+    spec["usermeta"] = {"legend": legend, "ramps": [[theme.fill(name, safe) for _, _, name in bands] for safe in (False, True)]}
     return spec
 
 
-def segments(cells: list[dict[str, Fact]]) -> list[Row]:
+def segments(cells: list[dict[str, Fact]]) -> list[Segment]:
     """One row per non-empty segment: where it begins and ends in its bar, its texts and colours."""
     heights: dict[object, int] = {}
-    rows: list[Row] = []
+    rows: list[Segment] = []
     for cell in sorted(cells, key=lambda cell: (cell["range_ordinal"].value, cell["stack_ordinal"].value)):
-        place, heads = cell["range_ordinal"].value, int(cell["heads"].value)
+        place, heads = cell["range_ordinal"].value, int(str(cell["heads"].value))
         low = heights.get(place, 0)
         heights[place] = low + heads
         colour = str(cell["colour"].value)
-        row = {"range": cell["range_label"].text, "band": cell["band_label"].text, "heads": cell["heads"].text, "percent": cell["pct"].text + " %"}
-        row |= {"low": low, "high": low + heads, "stack": cell["stack_ordinal"].value, "colour": colour}
-        rows.append(row | {"ink": theme.ink_on(theme.fill(colour)), "inkSafe": theme.ink_on(theme.fill(colour, safe=True))})
+        row: Segment = {"range": cell["range_label"].text, "band": cell["band_label"].text, "heads": cell["heads"].text}
+        row |= {"percent": cell["pct"].text + " %", "low": low, "high": low + heads, "stack": cell["stack_ordinal"].value, "colour": colour}
+        row |= {"ink": theme.ink_on(theme.fill(colour)), "inkSafe": theme.ink_on(theme.fill(colour, safe=True))}
+        rows.append(row)
     tallest = max(heights.values(), default=0) or 1
     for row in rows:
-        row["room"] = (row["high"] - row["low"]) / tallest * theme.HEIGHT * 0.92 >= theme.LABEL_PIXELS
+        row["room"] = (row["high"] - row["low"]) / tallest * theme.HEIGHT / theme.HEADROOM >= theme.LABEL_PIXELS
     return rows
 
 

@@ -40,7 +40,9 @@ def check(published: Path, site: Path) -> list[str]:
         with duckdb.connect(str(published), read_only=True, config={"enable_external_access": False}) as connection:
             return [*compare_tables(connection, ledger), *Recount(connection, ledger).differences(site)]
     except duckdb.Error as error:
-        raise DatabaseRefusal(f"DuckDB cannot read it: {str(error).splitlines()[0]}", published.name, "build the site again from the counters") from error
+        raise DatabaseRefusal(
+            f"DuckDB cannot read it: {str(error).splitlines()[0]}", published.name, "build the site again from the counters"
+        ) from error
 
 
 def read_ledger(site: Path) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def read_ledger(site: Path) -> dict[str, Any]:
 
 
 def fingerprints(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Rows and content hash of every table, independent of row order."""
+    """Rows and content hash of every table, independent of row order, and the hash of every view's definition."""
     names = connection.execute(
         "select table_name from duckdb_tables() where not internal and database_name <> 'temp' order by table_name"
     ).fetchall()
@@ -64,14 +66,15 @@ def fingerprints(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
             f"select count(*), sum(md5_number_lower(content::varchar)::hugeint) from (select {name} as content from {name})"
         ).fetchall()[0]
         found[name] = f"{rows}:{total or 0}"
-    return found
+    views = "select view_name, md5(sql) from duckdb_views() where not internal and database_name <> 'temp' order by view_name"
+    return found | {f"view {name}": digest for name, digest in connection.execute(views).fetchall()}
 
 
 def compare_tables(connection: duckdb.DuckDBPyConnection, ledger: dict[str, Any]) -> list[str]:
     """Tables whose content is not the one the site was made from."""
     found = fingerprints(connection)
     names = sorted(found.keys() | ledger["tables"].keys())
-    return [f"table {name} is not the one the site was built from" for name in names if found.get(name) != ledger["tables"].get(name)]
+    return [f"{name} is not what the site was built from" for name in names if found.get(name) != ledger["tables"].get(name)]
 
 
 @dataclass
@@ -85,12 +88,9 @@ class Recount:
         self.facts = {fact["id"]: fact for fact in self.ledger["facts"]}
         self.claims = {claim["id"]: claim for claim in self.ledger["claims"]}
         self.answers: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        # The views once, not once per question: they are the file's own, computed from its counters.
-        views = self.connection.execute("select view_name, sql from duckdb_views() where not internal").fetchall()
-        known = {name for name, _ in views}
+        # Each view once, not once per question: they are the file's own, computed from its counters.
         for view in queries.views():
-            if view.id in known:
-                self.connection.execute(f"create temp table {view.id} as from {view.id}")
+            self.connection.execute(f"create temp table {view.id} as from {view.id}")
 
     def differences(self, site: Path) -> list[str]:
         """All differences, facts before claims before pages."""
@@ -114,7 +114,11 @@ class Recount:
         query = queries.questions().get(fact["question"])
         if query is None or query.sha256 != fact["sha256"]:
             return f"fact {fact['id']}: its question has changed; build the site again"
-        rows = [row for row in self.answer(fact["question"], fact["parameters"]) if all(row.get(name) == value for name, value in fact["key"].items())]
+        rows = [
+            row
+            for row in self.answer(fact["question"], fact["parameters"])
+            if all(row.get(name) == value for name, value in fact["key"].items())
+        ]
         if len(rows) != 1 or fact["column"] not in rows[0]:
             return f"fact {fact['id']}: the file has {len(rows)} such rows"
         if rows[0][fact["column"]] != fact["value"]:
@@ -178,16 +182,16 @@ def spelling(column: str, value: Any) -> str:
         return str(value)
     ending = column.rsplit("_", 1)[-1]
     if column.endswith(WHOLE):
-        text = "%.0f" % value
+        text = format(value, ".0f")
     elif ending in ONE_DECIMAL:
-        text = "%.1f" % value
+        text = format(value, ".1f")
     elif ending == "p":
-        digits = ("%.3f" if value < 0.1 else "%.2f") % value
+        digits = format(value, ".3f" if value < 0.1 else ".2f")
         text = "< .001" if value < 0.001 else f"= {digits.lstrip('0')}"
     elif ending in TWO_DECIMALS:
-        text = "%.2f" % value
+        text = format(value, ".2f")
     else:
-        text = format(value, ",") if isinstance(value, int) else "%.3g" % value
+        text = format(value, ",") if isinstance(value, int) else format(value, ".3g")
     return text.replace("-", "−")
 
 

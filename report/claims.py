@@ -122,9 +122,9 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         "few": ("on too few heads to speak of depth", "Too few heads to speak of depth", "are too few to speak of depth"),
     },
     "unusual": {
-        "rarely": ("rarely gives so strong an ordering",),
-        "sometimes": ("now and then gives as strong an ordering",),
-        "often": ("gives as strong an ordering too often to call it a trend",),
+        "rarely": ("rarely gives so strong an ordering", "so does"),
+        "sometimes": ("now and then gives as strong an ordering", "so does"),
+        "often": ("gives as strong an ordering too often to call it a trend", "so does"),
     },
     "steps": {
         "all up": ("gains at every step of depth", "grows at every step too"),
@@ -138,10 +138,10 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         "none": ("could well arise by chance", "but that is no evidence of a trend"),
     },
     "leads": {
-        "everywhere": ("It leads in every range",),
-        "all but one": ("is the only range that it does not lead",),
-        "some": ("It leads in some ranges only",),
-        "nowhere": ("It leads in no range",),
+        "everywhere": ("The {high} band leads in every range",),
+        "all but one": ("is the only range that the {high} band does not lead",),
+        "some": ("The {high} band leads in some ranges only",),
+        "nowhere": ("The {high} band leads in no range",),
     },
     "rarity": {
         "absent": ("No head falls in the {low} band",),

@@ -86,7 +86,7 @@ class Fact:
         return self.render(self.in_words())
 
     @property
-    def Word(self) -> str:  # noqa: N802 – the capitalised twin of `word`
+    def Word(self) -> str:
         """The fact as a word that opens a sentence."""
         return self.render(self.in_words().capitalize())
 
@@ -97,9 +97,7 @@ class Fact:
     def render(self, text: str) -> str:
         """The fact as HTML that links to its query; `text` is one of its spellings."""
         value = html.escape("" if self.value is None else str(self.value)).replace("|", "&#124;")
-        return (
-            f'<a class="fact" href="#query-{self.question}"><data value="{value}" data-fact="{html.escape(self.id)}">{inert(text)}</data></a>'
-        )
+        return f'<a class="fact" href="#query-{self.question}"><data value="{value}" data-fact="{html.escape(self.id)}">{inert(text)}</data></a>'
 
 
 def inert(text: str) -> str:
@@ -127,14 +125,18 @@ class Ledger:
             columns = [column[0] for column in answer.description or ()]
             rows = [dict(zip(columns, map(plain, row), strict=True)) for row in answer.fetchall()]
         except duckdb.Error as error:
-            raise DatabaseRefusal(f"{question} failed: {str(error).splitlines()[0]}", "published file", "publish it again from the counters") from error
+            raise DatabaseRefusal(
+                f"{question} failed: {str(error).splitlines()[0]}", "published file", "publish it again from the counters"
+            ) from error
         return [{column: self.note(query, parameters, row, column) for column in columns} for row in rows]
 
     def one(self, question: str, **parameters: str) -> dict[str, Fact]:
         """The only row of a question's answer."""
         rows = self.ask(question, **parameters)
         if len(rows) != 1:
-            raise DatabaseRefusal(f"{question} gave {len(rows)} rows instead of one", "published file", "publish it again from the counters")
+            raise DatabaseRefusal(
+                f"{question} gave {len(rows)} rows instead of one", "published file", "publish it again from the counters"
+            )
         return rows[0]
 
     def note(self, query: queries.Query, parameters: dict[str, str], row: dict[str, Value], column: str) -> Fact:
@@ -160,12 +162,15 @@ class Ledger:
                 "text": fact.text,
             }
 
-    def write(self, path: Path, tables: dict[str, str]) -> None:
-        """Publish as JSON, one fact per line; `tables` are the fingerprints of the published file's tables."""
+    def write(self, path: Path, tables: dict[str, str], inputs: str) -> None:
+        """Publish as JSON, one fact per line; `tables` are the fingerprints of the published file, `inputs` of what the site is made from."""
         claims = [self.claims[name] for name in sorted(self.claims)]
         lines = ",\n".join(script_safe(entry) for entry in self.entries())
         judged = ",\n".join(script_safe(claim) for claim in claims)
-        path.write_text(f'{{"tables": {script_safe(tables)},\n"facts": [\n{lines}\n],\n"claims": [\n{judged}\n]}}\n', encoding="utf-8")
+        path.write_text(
+            f'{{"inputs": "{inputs}",\n"tables": {script_safe(tables)},\n"facts": [\n{lines}\n],\n"claims": [\n{judged}\n]}}\n',
+            encoding="utf-8",
+        )
 
 
 def plain(value: Any) -> Value:

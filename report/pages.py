@@ -7,23 +7,27 @@ import html
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from report import charts, queries, theme
+from report import charts, published_wording, queries, theme
 from report.facts import Fact, Ledger, inert, script_safe
-from report.figures import Figure
-from report.wording import Reading, Row, read
+from report.wording import HeadsAuthor, Reading, Row
 
 FOLDER = Path(__file__).parent
-PRIMARY, TWIN = "activation", "residual_activation"
-HOME_OBSERVATIONS = 3
+PRIMARY = "activation"
+# Figures that stand side by side: the primary one, and its twin that can be compared over depth.
+TWINS = {PRIMARY: "residual_activation", "residual_activation": PRIMARY}
 ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(FOLDER / "templates"), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    autoescape=False,
 )
 
 
@@ -50,9 +54,14 @@ class Drawing:
         return f"figures/{self.slug}.md"
 
     @property
+    def plain_title(self) -> str:
+        """Run and figure in one line, for the navigation and the browser's title."""
+        return yaml_text(f"{self.coverage['run_title'].value}: {self.title}")
+
+    @property
     def description(self) -> str:
         """Its lead and summary as plain text: for assistive technology, search engines and llms.txt."""
-        return f"{plain(self.reading.lead)} {plain(self.reading.summary)}" if self.reading else "No data."
+        return summary_of(self.reading)
 
 
 @dataclass
@@ -61,28 +70,33 @@ class Pages:
 
     ledger: Ledger
     documents: Path
-    figures: dict[str, Figure]
-    parameters: dict[str, dict[str, set[str]]] = field(default_factory=dict)
 
-    def draw(self, run_id: str, figure: str, kind: str, imported_words: dict[str, str]) -> Drawing:
+    def draw(self, run_id: str, figure: str, kind: str, words: dict[str, str]) -> Drawing:
         """Read and draw one figure of one run."""
-        words = self.figures[figure].words if figure in self.figures else imported_words
-        twin = {PRIMARY: TWIN, TWIN: PRIMARY}.get(figure)
         keys = {"run_id": run_id, "figure": figure}
-        coverage = self.ledger.one("coverage", **keys)
-        reading = read(self.ledger, run_id, figure, kind, words, twin)
-        cells = self.ledger.ask("band_counts", **keys)
-        legend = str(coverage["legend"].value)
-        summary = f"{plain(reading.lead)} {plain(reading.summary)}" if reading else "No data."
-        spec = charts.stacked_bars(str(coverage["run_title"].value), legend, cells, summary)
-        ranges, bands = self.ledger.ask("range_totals", **keys), self.ledger.ask("band_totals", **keys)
-        name = slug(figure) if run_id == figure else f"{slug(run_id)}-{slug(figure)}"
-        return Drawing(run_id, figure, kind, name, str(coverage["figure_title"].value), words, coverage, cells, ranges, bands, reading, spec)
+        author = published_wording.PublishedAuthor if kind == "published" else HeadsAuthor
+        reading = author(self.ledger, run_id, figure, words).read(TWINS.get(figure))
+        coverage, cells = self.ledger.one("coverage", **keys), self.ledger.ask("band_counts", **keys)
+        title = "Published counts" if kind == "published" else str(coverage["figure_title"].value)
+        return Drawing(
+            run_id=run_id,
+            figure=figure,
+            kind=kind,
+            slug=slug(figure) if run_id == figure else f"{slug(run_id)}-{slug(figure)}",
+            title=title,
+            words=words,
+            coverage=coverage,
+            cells=cells,
+            ranges=self.ledger.ask("range_totals", **keys),
+            bands=self.ledger.ask("band_totals", **keys),
+            reading=reading,
+            spec=charts.stacked_bars(str(coverage["run_title"].value), str(coverage["legend"].value), cells, summary_of(reading)),
+        )
 
-    def chart(self, drawing: Drawing, base: str, caption: str = "") -> str:
+    def chart(self, drawing: Drawing, base: str, caption: str = "", height: int | None = None) -> str:
         """The chart as HTML: pictures for all, and the specification for readers with JavaScript."""
         context = {"slug": drawing.slug, "base": base, "alt": inert(drawing.description), "width": theme.WIDTH + 80}
-        return self.render("chart.html.j2", **context, spec=html.escape(script_safe(drawing.spec)), caption=caption)
+        return self.render("chart.html.j2", **context, spec=html.escape(script_safe(drawing.spec)), caption=caption, height=height)
 
     def write_chart(self, drawing: Drawing) -> None:
         """The chart's files: SVG in both schemes, PNG, specification and CSV."""
@@ -92,7 +106,9 @@ class Pages:
             (folder / f"{drawing.slug}-{scheme}.svg").write_text(charts.svg(drawing.spec, scheme), encoding="utf-8")
         (folder / f"{drawing.slug}.png").write_bytes(charts.png(drawing.spec))
         whole = {**drawing.spec, "config": theme.vega_config("light")}
-        (folder / f"{drawing.slug}.vl.json").write_text(json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False) + "\n", encoding="utf-8")
+        (folder / f"{drawing.slug}.vl.json").write_text(
+            json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False) + "\n", encoding="utf-8"
+        )
         (folder / f"{drawing.slug}.csv").write_text(csv_of(drawing.cells), encoding="utf-8")
 
     def render(self, template: str, **context: object) -> str:
@@ -104,7 +120,12 @@ class Pages:
         text = self.render(template, **context, queries="")
         used = {match: self.parameters_in(text, match) for match in dict.fromkeys(re.findall(r'href="#query-(\w+)"', text))}
         entries = [
-            {"id": name, "question": query.question, "indented_sql": indented(query.sql), "parameters": used[name]}
+            {
+                "id": name,
+                "question": query.question[0].upper() + query.question[1:],
+                "indented_sql": indented(query.sql),
+                "parameters": used[name],
+            }
             for name, query in queries.questions().items()
             if name in used
         ]
@@ -124,6 +145,16 @@ class Pages:
                 for parameter, value in fact.parameters:
                     values.setdefault(parameter, set()).add(f"<code>{inert(value)}</code>")
         return {name: sorted(found) for name, found in sorted(values.items())}
+
+
+def summary_of(reading: Reading | None) -> str:
+    """Lead and summary as plain text."""
+    return f"{plain(reading.lead)} {plain(reading.summary)}" if reading else "No data."
+
+
+def yaml_text(text: str) -> str:
+    """Text for a double-quoted YAML value: nothing in it can end the value."""
+    return "".join(letter for letter in text.replace("\\", "/").replace('"', "'") if letter.isprintable())
 
 
 def indented(text: str) -> str:

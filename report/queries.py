@@ -42,7 +42,9 @@ def read(path: Path) -> Query:
         raise ValueError(f"{path.name} must open with -- question:, -- grain: and -- reads:")
     columns = re.search(r"\((.*)\)", header["grain"])
     key = tuple(name.strip() for name in columns.group(1).split(",")) if columns else ()
-    return Query(path.stem, header["question"], header["grain"], key, tuple(name.strip() for name in header["reads"].split(",")), sql.rstrip("\n"))
+    return Query(
+        path.stem, header["question"], header["grain"], key, tuple(name.strip() for name in header["reads"].split(",")), sql.rstrip("\n")
+    )
 
 
 @cache

@@ -7,7 +7,12 @@ from typing import Any
 
 WIDTH = 640
 HEIGHT = 360
+# The home page shows its chart and three observations on one screen.
+HOME_HEIGHT = 270
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+# Room above the tallest bar, so that its outline is not cut.
+HEADROOM = 1.03
+LEGEND_CHARACTERS = 90
 # A printed percentage needs this many pixels of bar below it.
 LABEL_PIXELS = 13
 
@@ -60,7 +65,13 @@ def ink_on(colour: str) -> str:
 
 def vega_config(scheme: str) -> dict[str, Any]:
     """Vega-Lite configuration of the light or dark scheme."""
-    axis = {"labelColor": QUIET[scheme], "titleColor": INK[scheme], "gridColor": GRID[scheme], "domainColor": QUIET[scheme], "tickColor": QUIET[scheme]}
+    axis = {
+        "labelColor": QUIET[scheme],
+        "titleColor": INK[scheme],
+        "gridColor": GRID[scheme],
+        "domainColor": QUIET[scheme],
+        "tickColor": QUIET[scheme],
+    }
     return {
         "background": "transparent",
         "font": FONT,
@@ -68,5 +79,11 @@ def vega_config(scheme: str) -> dict[str, Any]:
         "title": {"anchor": "middle", "fontSize": 17, "fontWeight": 600, "color": INK[scheme], "offset": 12},
         "axis": {**axis, "labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": 500, "titlePadding": 10},
         "axisX": {"grid": False, "labelAngle": 0, "labelPadding": 6},
-        "legend": {"labelColor": INK[scheme], "titleColor": QUIET[scheme], "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 400},
+        "legend": {
+            "labelColor": INK[scheme],
+            "titleColor": QUIET[scheme],
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": 400,
+        },
     }

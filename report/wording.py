@@ -3,12 +3,15 @@
 Every number, label and name with digits is a fact; every judging word is a claim. What is exceptional comes first, and at most five observations are
 kept. The sentences are plain Python so that a type checker and a reader see them whole; pages put them in place."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from report.claims import Claim, claim
 from report.facts import Fact, Ledger
 
 Row = dict[str, Fact]
+# An observation with its importance: exceptions and absences above extremes, extremes above what is as one would expect.
+Scored = tuple[float, str]
 MOST_OBSERVATIONS = 5
 
 
@@ -23,12 +26,18 @@ class Reading:
     interpretation: tuple[str, ...]
 
 
+def most_notable(scored: list[Scored | None]) -> tuple[str, ...]:
+    """The texts of the most important observations, most important first; equals keep their order."""
+    found = [item for item in scored if item is not None]
+    return tuple(text for _, text in sorted(found, key=lambda item: -item[0])[:MOST_OBSERVATIONS])
+
+
 def listed(parts: list[str]) -> str:
     """Parts joined as English does: a, b and c."""
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-class Author:
+class Author(ABC):
     """Asks the questions of one figure and run once, and writes its sentences."""
 
     def __init__(self, ledger: Ledger, run_id: str, figure: str, words: dict[str, str]) -> None:
@@ -50,30 +59,41 @@ class Author:
         """A claim about this figure and run."""
         return claim(self.ledger, kind, f"{self.place}{place}", self.words, **facts)
 
-    def leads(self) -> str:
+    def leads(self) -> Scored:
         """Which ranges the band on the baseline leads."""
         focus = self.focus
         found = self.claim("leads", missed=focus["ranges_not_led"], ranges=focus["ranges"])
         match found.decision:
             case "all but one":
-                rival = f"{focus['rival_label']} does, {focus['rival_heads'].word} heads to {focus['own_heads'].word}"
-                return f"**{focus['not_led_label']} {found.say()}:** there {rival}."
+                rival = f"{focus['rival_label']} does, with {focus['rival_heads'].word} heads to {focus['own_heads'].word}"
+                return 3.0, f"**{focus['not_led_label']} {found.say()}**: there {rival}."
             case "some":
-                return f"**{found.say()}**, in all but {focus['ranges_not_led'].word} of {focus['ranges'].word}."
+                return 3.0, f"**{found.say()}**: in {focus['ranges_not_led'].word} of {focus['ranges'].word} another band holds more heads."
             case "nowhere":
-                return f"**{found.say()}**; in {focus['not_led_label']}, for one, {focus['rival_label']} holds {focus['rival_heads'].word} heads."
+                return (
+                    2.1,
+                    f"**{found.say()}**; in {focus['not_led_label']}, for one, {focus['rival_label']} holds {focus['rival_heads'].word} heads.",
+                )
         if focus["ranges_minor"].value == 1:
-            return f"**{found.say()}**, but only by a plurality in {focus['minor_label']}, where it is no majority."
-        return f"**{found.say()}.** No other band comes first anywhere."
+            return 2.5, f"**{found.say()}**, but in {focus['minor_label']} only by a plurality: there it is no majority."
+        return 1.0, f"**{found.say()}.** No other band comes first anywhere."
 
-    def only_once(self) -> str | None:
+    def only_once(self) -> Scored | None:
         """A middle band that one range alone shows."""
         single = [band for band in self.bands[1:-1] if band["ranges_met"].value == 1]
         if not single or self.focus["ranges"].value == 1:
             return None
         band = single[0]
         count = f"{band['heads'].word} head{'' if band['heads'].value == 1 else 's'}"
-        return f"**{band['band_label']} is met in one range only**: layers {band['some_range_label']} hold its {count}."
+        return 2.3, f"**{band['band_label']} is met in one range only**: layers {band['some_range_label']} hold its {count}."
+
+    def read(self, twin: str | None) -> Reading | None:
+        """All sentences, or None where the figure has no head to show; `twin` is a figure to compare with."""
+        return None if self.empty else self.reading(twin)
+
+    @abstractmethod
+    def reading(self, twin: str | None) -> Reading:
+        """All sentences of a figure that shows a head."""
 
 
 class HeadsAuthor(Author):
@@ -81,15 +101,14 @@ class HeadsAuthor(Author):
 
     def reading(self, twin: str | None) -> Reading:
         """All sentences; `twin` is the figure to compare with, where there is one."""
-        trend = self.claim("trend", **{name: self.trend[name] for name in ("heads", "effect", "p")})
+        trend = self.claim("trend", heads=self.trend["heads"], effect=self.trend["effect"], p=self.trend["p"])
         majority = self.claim("majority", base=self.focus["heads"], far=self.bands[-1]["heads"], all=self.coverage["heads"])
-        joint = ", " if trend.decision != "none" and trend.decision != "few" else " "
-        observations = [self.leads(), self.far_band(), self.extremes(), self.order(trend), self.steadiness(), self.only_once()]
-        kept = tuple(text for text in observations if text)[:MOST_OBSERVATIONS]
+        joint = "" if trend.decision in ("none", "few") else ","
+        scored = [self.leads(), self.far_band(), self.extremes(), self.order(trend), self.steadiness(), self.only_once()]
         return Reading(
-            f"{majority.say()}{joint}{trend.say()}.",
+            f"{majority.say()}{joint} {trend.say()}.",
             self.summary(),
-            kept,
+            most_notable(scored),
             tuple(text for text in (self.largest_step(), self.top_heads(), self.printed_sums()) if text),
             tuple(text for text in (self.meaning(trend), self.agreement(twin) if twin else None) if text),
         )
@@ -102,52 +121,58 @@ class HeadsAuthor(Author):
             f"{far['heads']} ({far['pct']} %) fall in {far['band_label']}, the {self.words['low']}."
         )
 
-    def far_band(self) -> str:
+    def far_band(self) -> Scored:
         """The band at the far end of the stack, range by range."""
         far = self.bands[-1]
         found = self.claim("rarity", heads=far["heads"], all=self.coverage["heads"])
         if found.decision == "absent":
-            return f"**{found.say()}**, {far['band_label']}, at any depth."
-        rows = self.ledger.ask("far_band", **self.keys)
+            return 2.6, f"**{found.say()}**, {far['band_label']}, at any depth."
         if found.decision == "single":
-            return f"**{found.say()}**, {far['band_label']}: it lies in layers {far['some_range_label']}."
+            return 2.6, f"**{found.say()}**, {far['band_label']}: it lies in layers {far['some_range_label']}."
+        rows = self.ledger.ask("far_band", **self.keys)
         counts = listed([f"{row['heads'].word} in {row['range_label']}" for row in rows])
-        return f"**{found.say()}.** Layer by layer range it holds {counts} – {found.say(1)}."
+        return (2.4 if found.decision == "rare" else 1.5), f"**{found.say()}**: {counts} – {found.say(1)}."
 
-    def extremes(self) -> str | None:
+    def extremes(self) -> Scored | None:
         """Where the band on the baseline is widest and narrowest."""
         focus = self.focus
         if focus["ranges"].value == 1 or focus["widest_pct"].value == focus["narrowest_pct"].value:
             return None
-        name = self.words["high"].capitalize()
-        return (
+        return 2.2, (
             f"**The {self.words['high']} band is widest in layers {focus['widest_label']} and narrowest in {focus['narrowest_label']}.** "
-            f"{name} are {focus['widest_heads']} of {focus['widest_of']} heads ({focus['widest_pct']} %) in the one, "
-            f"{focus['narrowest_heads']} of {focus['narrowest_of']} ({focus['narrowest_pct']} %) in the other."
+            f"In the one it holds {focus['widest_heads']} of {focus['widest_of']} heads ({focus['widest_pct']} %), "
+            f"in the other {focus['narrowest_heads']} of {focus['narrowest_of']} ({focus['narrowest_pct']} %)."
         )
 
-    def order(self, trend: Claim) -> str:
+    def order(self, trend: Claim) -> Scored:
         """The test of a trend over layer ranges, in plain words first."""
         facts = self.trend
         if trend.decision == "few" or facts["p"].value is None:
-            return f"**{trend.say(1)}**: the figure shows {facts['heads'].word}."
+            return 2.0, f"**{trend.say(1)}**: the figure shows {facts['heads'].word}."
         often = self.claim("unusual", p=facts["p"])
         shift = self.claim("unusual", "/shift", p=facts["shift_p"])
-        statistic = f" (p {facts['p']})" if often.decision != "often" else ""
-        shifted = f" (p {facts['shift_p']})" if shift.decision != "often" else ""
-        return (
+        turning = "turning the order of layers around, which keeps neighbours together,"
+        shifted = f"{shift.say(1)} {turning.rstrip(',')}" if shift.decision == often.decision else f"{turning} {shift.say()}"
+        return 2.0, (
             f"**{trend.say(1)}.** Of two heads from different ranges the deeper one lies in the lower band in {facts['lower_pair_pct']} % of pairs, "
             f"in the higher in {facts['higher_pair_pct']} %, level in {facts['level_pair_pct']} % (Somers' D {facts['effect']}). "
-            f"Shuffling whole layers {often.say()}{statistic}; turning the order of layers around, which keeps neighbours together, {shift.say()}{shifted}."
+            f"Shuffling whole layers {often.say()}{self.chance(often, facts['p'])}; {shifted}{self.chance(shift, facts['shift_p'])}."
         )
 
-    def steadiness(self) -> str | None:
+    @staticmethod
+    def chance(found: Claim, p: Fact) -> str:
+        """A p-value in brackets; none where it is no evidence."""
+        return "" if found.decision == "often" else f" (p {p})"
+
+    def steadiness(self) -> Scored | None:
         """How many heads the sample of text could move across an edge."""
-        crossing = self.coverage["crossing_heads"]
-        if self.coverage["shards"].value is None or not self.coverage["scored_tokens"].value:
+        coverage = self.coverage
+        if coverage["shards"].value is None or not coverage["scored_tokens"].value:
             return None
-        found = self.claim("steadiness", pct=self.coverage["crossing_pct"])
-        return f"**{found.say()}.** The {self.percent()} interval of {crossing.word} heads ({self.coverage['crossing_pct']} %) crosses an edge of their band."
+        found = self.claim("steadiness", pct=coverage["crossing_pct"])
+        crossing = f"{coverage['crossing_heads'].word} of {coverage['heads']} heads ({coverage['crossing_pct']} %)"
+        score = {"loose": 2.7, "mostly steady": 1.8}.get(found.decision, 1.2)
+        return score, f"**{found.say()}.** The {self.percent()} intervals of {crossing} cross an edge of their band."
 
     @staticmethod
     def percent() -> str:
@@ -179,7 +204,10 @@ class HeadsAuthor(Author):
     def meaning(self, trend: Claim) -> str:
         """What the trend does and does not say."""
         about = f"Over the {self.coverage['ranges'].word} layer ranges the bands {trend.say(2)}."
-        return about + " The test asks whether layers could trade places without anyone noticing; it says nothing of single heads, and nothing of why."
+        return (
+            about
+            + " The test asks whether layers could trade places without anyone noticing; it says nothing of single heads, and nothing of why."
+        )
 
     def agreement(self, twin: str) -> str | None:
         """How many heads of the baseline band stand on the baseline of the twin figure too."""
@@ -193,98 +221,9 @@ class HeadsAuthor(Author):
         )
 
 
-class PublishedAuthor(Author):
-    """The text of counts that somebody published: sampled heads, layers known by range only, intervals by Wilson."""
-
-    def reading(self, twin: str | None) -> Reading:
-        """All sentences; published counts have no twin."""
-        del twin
-        base = self.bands[0]
-        moves = self.claim("steps", up=self.focus["steps_up"], down=self.focus["steps_down"], steps=self.focus["steps"])
-        size = self.claim("size", heads=self.coverage["heads"])
-        observations = [self.leads(), self.ends(), self.other_steady_band(), self.rare_band(), self.heads_shown()]
-        return Reading(
-            f"{str(base['band_label'].value).capitalize()} {moves.say()}, {size.say()}.",
-            f"The figure shows {self.coverage['heads']} of the model's {self.coverage['model_heads']} heads; {base['heads']} are {base['band_label'].value} "
-            f"({base['pct']} %)."
-            if self.coverage["model_heads"].value
-            else f"The figure shows {self.coverage['heads']} heads; {base['heads']} are {base['band_label'].value} ({base['pct']} %).",
-            tuple(text for text in observations if text)[:MOST_OBSERVATIONS],
-            tuple(text for text in (self.shares(), printed_sums(self.ranges)) if text),
-            (self.meaning(),),
-        )
-
-    def base_cells(self) -> list[Row]:
-        """The cells of the band on the baseline."""
-        return [cell for cell in self.cells if cell["stack_ordinal"].value == 0 and cell["range_heads"].value]
-
-    def shares(self) -> str:
-        """The share of the band on the baseline, range by range."""
-        shares = listed([f"{cell['pct']} % in {cell['range_label']}" for cell in self.base_cells()])
-        return f"The share of {self.bands[0]['band_label'].value} is {shares}."
-
-    def ends(self) -> str | None:
-        """First against last range, with the exact test and the loose ends."""
-        cells, base = self.base_cells(), self.bands[0]
-        if len(cells) < 2 or base["p"].value is None:
-            return None
-        first, last = cells[0], cells[-1]
-        found = self.claim("evidence", p=base["p"])
-        statistic = f" (exact trend test, p {base['p']})" if found.decision != "none" else ""
-        return (
-            f"**From {first['heads'].word} of {first['range_heads'].word} to {last['heads'].word} of {last['range_heads'].word}.** "
-            f"If heads were independent, so ordered a change {found.say()}{statistic}; which step carries it cannot be told. The ends are loose: "
-            f"{first['low_pct']}–{first['high_pct']} % in the first range, {last['low_pct']}–{last['high_pct']} % in the last (Wilson intervals)."
-        )
-
-    def other_steady_band(self) -> str | None:
-        """Another band whose share moves one way at every step."""
-        for band in self.bands[1:]:
-            one_way = band["steps"].value in (band["steps_up"].value, band["steps_down"].value)
-            if band["steps"].value and one_way and band["heads"].value and band["p"].value is not None:
-                place = f"/{band['band_label'].value}"
-                moves = self.claim("steps", place, up=band["steps_up"], down=band["steps_down"], steps=band["steps"])
-                found = self.claim("evidence", place, p=band["p"])
-                return (
-                    f"**{str(band['band_label'].value).capitalize()} {moves.say(1)}**, from {band['first_pct']} to {band['last_pct']} % – "
-                    f"on {band['heads'].word} heads, {found.say(1)}."
-                )
-        return None
-
-    def rare_band(self) -> str | None:
-        """A band that holds a single head."""
-        for band in self.bands[1:]:
-            if band["heads"].value == 1:
-                return f"**{str(band['band_label'].value).capitalize()} stands for {band['heads'].word} head**, in {band['some_range_label']}; nothing should rest on it."
-        return None
-
-    def heads_shown(self) -> str:
-        """How many heads each range shows, and of how many."""
-        counts = listed([str(row["range_heads"]) for row in self.ranges])
-        if self.ranges[0]["model_heads_in_range"].value is None:
-            return f"**Heads shown: {counts}.** Of how many the ranges hold is not known."
-        shares = listed([str(row["pct"]) for row in self.ranges])
-        each = {row["model_heads_in_range"].value for row in self.ranges}
-        holds = f"Each range has {self.ranges[0]['model_heads_in_range']} heads" if len(each) == 1 else "Of the heads of each range"
-        return f"**Heads shown: {counts}.** {holds}, of which {shares} % appear; the counts do not say how they were chosen."
-
-    def meaning(self) -> str:
-        """What so few heads support."""
-        return (
-            "The order of the shares is a property of the heads that were shown. Whether it is one of the model depends on how they were chosen, "
-            "which the published figure does not tell; the test takes heads as independent of each other, and heads of one layer are not."
-        )
-
-
 def printed_sums(ranges: list[Row]) -> str | None:
     """Says that printed percentages do not sum to a hundred, where one bar's do not."""
     sums = [row["printed_sum"] for row in ranges if row["range_heads"].value]
     if all(fact.value == "100.0" for fact in sums):
         return None
     return f"The printed percentages of the bars sum to {listed([str(fact) for fact in sums])}: rounding."
-
-
-def read(ledger: Ledger, run_id: str, figure: str, kind: str, words: dict[str, str], twin: str | None) -> Reading | None:
-    """The generated text of one figure and run; None where it has no head to show."""
-    author = (PublishedAuthor if kind == "published" else HeadsAuthor)(ledger, run_id, figure, words)
-    return None if author.empty else author.reading(twin)

@@ -95,6 +95,8 @@ def _unmeasurable_anywhere(config: "PreTrainedConfig") -> str | None:
         return "code shipped with the repository (auto_map)"
     if getattr(config, "add_cross_attention", False):
         return "cross-attention"
+    if getattr(config, "is_causal", True) is False:
+        return "attention to later tokens"
     for option in ("sliding_window", "attention_chunk_size", "attn_logit_softcapping", "alibi"):
         value = getattr(config, option, None)
         if value is not None and value is not False:

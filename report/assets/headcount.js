@@ -27,16 +27,25 @@
     try { localStorage.setItem("headcount-ramp", choice ? "safe" : "classic"); } catch (error) { /* private windows keep nothing */ }
   }
 
-  function dressed(spec, width) {
+  function wrapped(text, most) {
+    return text.split(" ").reduce(function (lines, word) {
+      const last = lines[lines.length - 1];
+      if (last && (last + " " + word).length <= most) lines[lines.length - 1] = last + " " + word;
+      else lines.push(word);
+      return lines;
+    }, []);
+  }
+
+  function dressed(spec, width, height) {
     const dressed = structuredClone(spec);
     const bars = dressed.layer[0].encoding.color;
     bars.scale.range = spec.usermeta.ramps[ramp()];
     dressed.layer[1].encoding.fill.field = ramp() ? "inkSafe" : "ink";
-    if (width < 560) {
-      bars.legend.columns = 3;
-      bars.legend.titleLimit = width - 40;
-    }
+    bars.title = wrapped(spec.usermeta.legend, (width - 90) / 6);
+    bars.legend.titleLimit = width;
+    if (width < 560) bars.legend.columns = 3;
     dressed.width = "container";
+    if (height) dressed.height = height;
     dressed.autosize = { type: "fit-x", contains: "padding" };
     dressed.config = window.headcountConfigs[scheme()];
     return dressed;
@@ -47,7 +56,7 @@
     const spec = JSON.parse(figure.querySelector("template.chart-spec").content.textContent);
     const live = figure.querySelector(".chart-live");
     live.hidden = false;
-    await embed(live, dressed(spec, figure.clientWidth), { actions: false, renderer: "svg" });
+    await embed(live, dressed(spec, figure.clientWidth, Number(figure.dataset.height)), { actions: false, renderer: "svg" });
     figure.querySelector(".chart-static").hidden = true;
     figure.dataset.drawn = scheme() + ramp();
   }

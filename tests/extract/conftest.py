@@ -9,6 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+from extract import families, measures
+from extract.attention import measure_windows, visit_layers
+from extract.sums import ShardSums
 
 VOCABULARY = 101
 
@@ -73,6 +78,42 @@ def llama_maker() -> Callable[..., PreTrainedModel]:
     return make_llama
 
 
+@pytest.fixture(scope="session")
+def values_of() -> Callable[[PreTrainedModel, Tensor], list[dict[str, Tensor]]]:
+    """Every measure's values, layer by layer."""
+    modules = measures.discover()
+
+    def compute(model: PreTrainedModel, tokens: Tensor) -> list[dict[str, Tensor]]:
+        layers: list[dict[str, Tensor]] = []
+        visit_layers(model, tokens, lambda heads: layers.append({module.MEASURE.id: module.compute(heads) for module in modules}))
+        return layers
+
+    return compute
+
+
+@pytest.fixture(scope="session")
+def sums_of() -> Callable[[PreTrainedModel, Tensor], ShardSums]:
+    """The sums of one forward."""
+
+    def measure(model: PreTrainedModel, tokens: Tensor) -> ShardSums:
+        sums = ShardSums(model.config.num_hidden_layers, model.config.num_attention_heads)
+        measure_windows(model, tokens, sums)
+        return sums
+
+    return measure
+
+
+@pytest.fixture
+def ask_blocks_for() -> Callable[..., None]:
+    """Makes a model pass its attention one more option."""
+
+    def ask(model: PreTrainedModel, **options: object) -> None:
+        for block in families.find(model.config).blocks(model):
+            block.register_forward_pre_hook(lambda _module, args, given: (args, given | options), with_kwargs=True)
+
+    return ask
+
+
 @pytest.fixture
 def windows() -> Callable[[int, int], Tensor]:
     """Seeded random token windows."""
@@ -101,9 +142,11 @@ def eager() -> Callable[[PreTrainedModel, Tensor], list[EagerLayer]]:
         exact.set_attn_implementation("eager")
         with torch.no_grad():
             out = exact.base_model(input_ids=tokens, use_cache=False, output_attentions=True, output_hidden_states=True)
-            one = _gpt2_layer if model.config.model_type == "gpt2" else _llama_layer
-            blocks = exact.base_model.h if model.config.model_type == "gpt2" else exact.base_model.layers
-            return [one(block, p, x) for block, p, x in zip(blocks, out.attentions, out.hidden_states, strict=False)]
+            layers = zip(out.attentions, out.hidden_states, strict=False)
+            if model.config.model_type == "gpt2":
+                return [_gpt2_layer(block, *layer) for block, layer in zip(exact.base_model.h, layers, strict=True)]
+            rotations = exact.base_model.rotary_emb(out.hidden_states[0], torch.arange(tokens.shape[1])[None])
+            return [_llama_layer(block, *layer, rotations) for block, layer in zip(exact.base_model.layers, layers, strict=True)]
 
     return account
 
@@ -116,12 +159,21 @@ def _gpt2_layer(block: torch.nn.Module, p: Tensor, x: Tensor) -> EagerLayer:
     return EagerLayer(p, _written(p, values, projection, heads), x - x.mean(-1, keepdim=True))
 
 
-def _llama_layer(block: torch.nn.Module, p: Tensor, x: Tensor) -> EagerLayer:
-    """Value projection without its bias, each key-value head once per query head of its group."""
-    attention, heads = block.self_attn, p.shape[1]
-    values = block.input_layernorm(x) @ attention.v_proj.weight.T
+def _llama_layer(block: torch.nn.Module, p: Tensor, x: Tensor, rotations: tuple[Tensor, Tensor]) -> EagerLayer:
+    """Value projection without its bias, each key-value head once per query head of its group.
+
+    Llama's eager softmax rounds to float32, so the pattern is worked out again in float64 and held against it."""
+    attention, heads, normed = block.self_attn, p.shape[1], block.input_layernorm(x)
+    q, k = (
+        projection(normed).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2) for projection in (attention.q_proj, attention.k_proj)
+    )
+    q, k = apply_rotary_pos_emb(q, k, *rotations)
+    scores = q @ k.repeat_interleave(attention.num_key_value_groups, 1).mT / math.sqrt(attention.head_dim)
+    exact = scores.masked_fill(torch.ones_like(scores, dtype=torch.bool).triu(1), -torch.inf).softmax(-1)
+    assert torch.allclose(exact, p, rtol=0, atol=5e-7)
+    values = normed @ attention.v_proj.weight.T
     values = values.unflatten(-1, (-1, attention.head_dim)).repeat_interleave(attention.num_key_value_groups, 2).flatten(2)
-    return EagerLayer(p, _written(p, values, attention.o_proj.weight.T, heads), x)
+    return EagerLayer(exact, _written(exact, values, attention.o_proj.weight.T, heads), x)
 
 
 def _written(p: Tensor, values: Tensor, projection: Tensor, heads: int) -> Tensor:

@@ -26,7 +26,12 @@ COUNTS = ROOT / "runs" / "gpt2-xl-published-counts.csv"
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple]) -> None:
-    names = [name for (name,) in connection.execute("select column_name from duckdb_columns() where table_name = $1 order by column_index", [table]).fetchall()]
+    names = [
+        name
+        for (name,) in connection.execute(
+            "select column_name from duckdb_columns() where table_name = $1 order by column_index", [table]
+        ).fetchall()
+    ]
     columns = {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
     batch = pa.table(columns)
     connection.register("batch", batch)
@@ -35,7 +40,14 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple])
 
 
 def write_counters(
-    path: Path, active: np.ndarray, run_id: str = "toy", shards: int = 8, tokens: int = 100, wobble: int = 2, title: str | None = None, shards_done: int | None = None
+    path: Path,
+    active: np.ndarray,
+    run_id: str = "toy",
+    shards: int = 8,
+    tokens: int = 100,
+    wobble: int = 2,
+    title: str | None = None,
+    shards_done: int | None = None,
 ) -> Path:
     """A counters file with one measured run: head (layer, head) is active on about `active[layer, head]` per cent of its tokens in every shard."""
     layers, heads = active.shape
@@ -46,14 +58,46 @@ def write_counters(
             connection.execute("insert into schema_version values (1)")
             lows, highs = [0.0, *EDGES], [*EDGES, MAX]
             for kind in ("relative_norm", "residual_share"):
-                insert(connection, "histogram_bin", [(kind, bin, low, high) for bin, (low, high) in enumerate(zip(lows, highs, strict=True))])
-            rows = [(id, title_, unit, low, high, "planted", "none", "planted", 1, None, None, None) for id, (title_, unit, low, high) in MEANS.items()]
+                insert(
+                    connection, "histogram_bin", [(kind, bin, low, high) for bin, (low, high) in enumerate(zip(lows, highs, strict=True))]
+                )
+            rows = [
+                (id, title_, unit, low, high, "planted", "none", "planted", 1, None, None, None)
+                for id, (title_, unit, low, high) in MEANS.items()
+            ]
             for id, kind in (("activation_pct", "relative_norm"), ("residual_activation_pct", "residual_share")):
                 rows.append((id, id, "%", 0.0, 100.0, "planted", "none", "planted", 1, None, None, kind))
             for row in rows:
                 connection.execute(f"insert into measure values ({', '.join('?' * 12)})", row)
-        run = (run_id, "measured", title or run_id, "planted", None, "0" * 64, None, "planted text", "1" * 64, "CC0", layers, heads, tokens + 1, shards, shards)
-        run += (1, 0, "float32", "cpu", "a planted processor", "none", json.dumps({"python": "3"}), json.dumps({"window": tokens + 1}), None, date(2026, 1, 2))
+        run = (
+            run_id,
+            "measured",
+            title or run_id,
+            "planted",
+            None,
+            "0" * 64,
+            None,
+            "planted text",
+            "1" * 64,
+            "CC0",
+            layers,
+            heads,
+            tokens + 1,
+            shards,
+            shards,
+        )
+        run += (
+            1,
+            0,
+            "float32",
+            "cpu",
+            "a planted processor",
+            "none",
+            json.dumps({"python": "3"}),
+            json.dumps({"window": tokens + 1}),
+            None,
+            date(2026, 1, 2),
+        )
         connection.execute(f"insert into run values ({', '.join('?' * len(run))})", run)
         insert(connection, "head", [(run_id, layer, head, head) for layer in range(layers) for head in range(heads)])
         done = shards if shards_done is None else shards_done
@@ -74,7 +118,10 @@ def write_counters(
                         stats.append((run_id, shard, layer, head, id, n, value * n, value * value * n))
         insert(connection, "shard_stat", stats)
         insert(connection, "shard_histogram", bins)
-        worked = [(run_id, layers // 2, head, 0, 3, "the heads of a ", "model", " are counted", 1.0 + head, (heads + 1) / 2) for head in range(heads)]
+        worked = [
+            (run_id, layers // 2, head, 0, 3, "the heads of a ", "model", " are counted", 1.0 + head, (heads + 1) / 2)
+            for head in range(heads)
+        ]
         insert(connection, "worked_token", worked)
     return path
 
@@ -84,7 +131,10 @@ def add_published_counts(path: Path, rows: list[tuple] | None = None) -> Path:
     with duckdb.connect(str(path)) as connection:
         table = connection.execute("select * from read_csv($1)", [str(COUNTS)]).fetchall() if rows is None else rows
         for row in table:
-            connection.execute("insert into published_count values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [row[0], "GPT-2 xl", "a published figure", 1200, *row[1:]])
+            connection.execute(
+                "insert into published_count values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [row[0], "GPT-2 xl", "a published figure", 1200, *row[1:]],
+            )
         insert_run = "insert into run (run_id, kind, title, source) values ($1, 'imported', 'GPT-2 xl', 'a published figure')"
         connection.execute(insert_run, [table[0][0]])
     return path

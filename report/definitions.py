@@ -1,0 +1,179 @@
+"""Definitions: what report adds to the counters as rows – figures, bands, layer ranges, results of tests, and quantiles."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+from scipy.stats import t as student_t
+
+from report import figures, queries, trends
+from report.errors import UsageRefusal
+from report.figures import Figure
+
+
+def add(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> None:
+    """Create report's tables and fill them with the figures, bands and ranges of every run."""
+    connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
+    measures = {name for (name,) in connection.execute("select id from measure").fetchall()}
+    imported = imported_figures(connection, shown)
+    for figure in (*shown, *imported):
+        if figure.measure in measures:
+            check_threshold(connection, figure)
+            add_figure(connection, figure, "heads")
+            for run_id, layers in runs_of(connection, figure):
+                add_bands(connection, run_id, figure)
+                add_ranges(connection, run_id, figure, layers)
+    add_published_figures(connection, first_ordinal=1 + max((f.ordinal for f in (*shown, *imported)), default=0))
+    counts = connection.execute("select distinct count(*) from shard group by run_id having count(*) > 1").fetchall()
+    rows = [(count - 1, float(student_t.ppf(0.975, count - 1))) for (count,) in counts]
+    insert(connection, "student_t", rows)
+
+
+def imported_figures(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> tuple[Figure, ...]:
+    """One figure per imported table of heads, with the bands that came with it."""
+    rows = connection.execute(
+        "select run_id, measure, list(imported_band.low order by band_ordinal), max(imported_band.high), any_value(measure.title) "
+        "from imported_band join measure on measure.id = imported_band.measure group by run_id, measure order by run_id, measure"
+    ).fetchall()
+    made = []
+    taken = {figure.id for figure in shown}
+    ordinal = max((figure.ordinal for figure in shown), default=0)
+    for run_id, measure, lows, high, title in rows:
+        ordinal += 1
+        name = measure if measure not in taken else f"{measure} of {run_id}"
+        taken.add(name)
+        edges = (*lows, high)
+        words = {"high": "highest", "low": "lowest", "counts": f"the value of {title}, one per head, as published"}
+        words["misreading"] = (
+            "Do not read an interval into a bar. The table gives one value per head and nothing about the text it came from."
+        )
+        made.append(Figure(name, ordinal, measure, title, title, edges, figures.colours_for(len(edges) - 1), words, selection=run_id))
+    return tuple(made)
+
+
+def runs_of(connection: duckdb.DuckDBPyConnection, figure: Figure) -> list[tuple[str, int]]:
+    """Runs (with their number of layers) that have the figure's measure and are selected by it."""
+    rows = connection.execute(
+        "with measured as (select distinct run_id, measure from shard_stat union select distinct run_id, measure.id from shard_histogram "
+        "join measure on measure.histogram_kind = shard_histogram.kind) "
+        "select run_id, any_value(layers) from measured join run using (run_id) where measure = $measure group by run_id order by run_id",
+        {"measure": figure.measure},
+    ).fetchall()
+    own = {run_id for (run_id,) in connection.execute("select run_id from imported_band where measure = $1", [figure.measure]).fetchall()}
+    return [(run_id, layers) for run_id, layers in rows if figure.selects(run_id) and (run_id not in own or figure.selection == run_id)]
+
+
+def check_threshold(connection: duckdb.DuckDBPyConnection, figure: Figure) -> None:
+    """Refuse a threshold that is not an edge of the histogram from which the figure's measure is computed, naming the two nearest."""
+    if figure.threshold is None:
+        return
+    edges = connection.execute(
+        "select distinct histogram_bin.low from histogram_bin join measure on measure.histogram_kind = kind where measure.id = $1 order by all",
+        [figure.measure],
+    ).fetchall()
+    if not edges:
+        raise UsageRefusal(f"measure {figure.measure} takes no threshold", f"figure {figure.id}", "remove the threshold")
+    nearest = sorted((abs(low - figure.threshold), low) for (low,) in edges)[:2]
+    if nearest[0][0] > 0:
+        raise UsageRefusal(
+            f"threshold {figure.threshold:g} is not a stored edge",
+            f"figure {figure.id}",
+            f"use {' or '.join(repr(low) for _, low in nearest)}",
+        )
+
+
+def add_figure(connection: duckdb.DuckDBPyConnection, figure: Figure, kind: str) -> None:
+    """One row in table figure."""
+    row = (
+        figure.id,
+        figure.ordinal,
+        kind,
+        figure.measure,
+        figure.threshold,
+        figure.threshold_half_mean_of,
+        figure.selection,
+        figure.title,
+        figure.legend,
+    )
+    insert(connection, "figure", [row])
+
+
+def add_bands(connection: duckdb.DuckDBPyConnection, run_id: str, figure: Figure) -> None:
+    """Rows in table band: lowest band first; the highest stands on the baseline."""
+    count = len(figure.colours)
+    rows = []
+    for ordinal, (low, high) in enumerate(pairwise(figure.band_edges)):
+        last = ordinal == count - 1
+        label = f"[{low:g}, {high:g}{']' if last else ')'}"
+        rows.append((run_id, figure.id, ordinal, label, low, high, last, figure.colours[ordinal], count - 1 - ordinal))
+    insert(connection, "band", rows)
+
+
+def add_ranges(connection: duckdb.DuckDBPyConnection, run_id: str, figure: Figure, layers: int) -> None:
+    """Rows in table layer_range."""
+    edges = figure.edges_of_ranges(layers)
+    insert(
+        connection,
+        "layer_range",
+        [(run_id, figure.id, ordinal, f"[{first}, {end})", first, end) for ordinal, (first, end) in enumerate(pairwise(edges))],
+    )
+
+
+def add_published_figures(connection: duckdb.DuckDBPyConnection, first_ordinal: int) -> None:
+    """Figures, bands and ranges of counts that somebody published: everything comes from the imported table."""
+    rows = connection.execute("select figure, any_value(title) from published_count group by figure order by figure").fetchall()
+    for place, (name, title) in enumerate(rows):
+        insert(
+            connection,
+            "figure",
+            [(name, first_ordinal + place, "published", None, None, None, name, title, "colour in the published figure")],
+        )
+    connection.execute(
+        "insert into band select distinct figure, figure, band_ordinal, band_colour, null::double, null::double, false, band_colour, band_ordinal "
+        "from published_count order by all"
+    )
+    connection.execute(
+        "insert into layer_range select distinct figure, figure, range_ordinal, range_label, first_layer, end_layer from published_count order by all"
+    )
+
+
+def add_tests(connection: duckdb.DuckDBPyConnection) -> None:
+    """Rows in table test_result: the trend over layer ranges of every figure with two ranges or more."""
+    for run_id, figure, kind in connection.execute(
+        "select distinct layer_range.run_id, figure, figure.kind from layer_range join figure using (figure) where range_ordinal = 1 order by all"
+    ).fetchall():
+        results = published_trends(connection, figure) if kind == "published" else measured_trends(connection, run_id, figure)
+        rows = [
+            (run_id, figure, trend.test, band, trend.statistic, trend.value, trend.p, trend.draws, trend.seed) for band, trend in results
+        ]
+        insert(connection, "test_result", rows)
+
+
+def measured_trends(connection: duckdb.DuckDBPyConnection, run_id: str, figure: str) -> list[tuple[int | None, trends.Trend]]:
+    """Permutation and shifts of whole layers; heads per (layer, band) come from view head_band."""
+    keys = {"run_id": run_id, "figure": figure}
+    table = connection.execute(queries.question("heads_per_layer").sql, keys).fetchnumpy()
+    edges = connection.execute(
+        "select first_layer, end_layer from layer_range where run_id = $run_id and figure = $figure order by range_ordinal", keys
+    ).fetchall()
+    layers = table["heads"].reshape(edges[-1][1], -1)
+    bounds = (*(first for first, _ in edges), edges[-1][1])
+    return [(None, trends.layer_permutation(layers, bounds)), (None, trends.circular_shift(layers, bounds))]
+
+
+def published_trends(connection: duckdb.DuckDBPyConnection, figure: str) -> list[tuple[int | None, trends.Trend]]:
+    """The exact trend test of every band's share."""
+    rows = connection.execute(
+        "select band_ordinal, list(heads order by range_ordinal), list(range_heads order by range_ordinal) from ("
+        "select *, sum(heads) over (partition by range_ordinal)::bigint as range_heads from band_counts where figure = $1) "
+        "group by band_ordinal order by band_ordinal",
+        [figure],
+    ).fetchall()
+    return [(band, trends.cochran_armitage_exact(inside, totals)) for band, inside, totals in rows]
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert a few rows of definitions."""
+    if rows:
+        connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)

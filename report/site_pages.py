@@ -1,0 +1,181 @@
+"""The pages of the site: which there are, and what stands on each."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from report import charts, definitions, theme
+from report.facts import Ledger, inert, script_safe
+from report.figures import Figure
+from report.pages import PRIMARY, TWINS, Drawing, Pages, yaml_text
+
+ROOT = Path(__file__).parents[1]
+ASSETS = Path(__file__).parent / "assets"
+EXAMPLE = ROOT / "docs" / "examples" / "query.py"
+FLAGSHIP = "GPT-2 xl"
+HOME_OBSERVATIONS = 3
+# The oldest DuckDB release that the tests open the published file with.
+OLDEST_CLIENT = "1.4"
+DOWNLOADS = (("CSV", ".csv"), ("SVG, light", "-light.svg"), ("SVG, dark", "-dark.svg"), ("PNG", ".png"), ("Vega-Lite", ".vl.json"))
+MISREADING = "Do not read a share of heads as a level of activity: a segment counts heads, and its colour rates something else."
+
+
+def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[Drawing]:
+    """Copy the hand-written pages into `documents` and write the generated ones beside them; gives the figures drawn."""
+    shutil.copytree(ROOT / "docs", documents)
+    copy_assets(documents / "assets")
+    (documents / "data").mkdir()
+    # MkDocs checks links when it runs, so the download must be there by then; the file itself takes its place at the end.
+    (documents / "data" / "headcount.duckdb").touch()
+    pages = Pages(ledger, documents)
+    drawings = [pages.draw(run_id, figure, kind, words) for run_id, figure, kind, words in in_order(ledger.connection, shown)]
+    for drawing in drawings:
+        pages.write_chart(drawing)
+        write_figure(pages, drawing, {other.figure: other for other in drawings if other.run_id == drawing.run_id})
+    write_overview(pages, drawings)
+    write_home(pages, drawings)
+    pages.write("measures.md", "measures.md.j2", measures=ledger.ask("measures"))
+    write_data(pages)
+    return drawings
+
+
+def copy_assets(folder: Path) -> None:
+    """Stylesheet and scripts: ours, the chart library, and the theme's colours for it."""
+    folder.mkdir()
+    for asset in ASSETS.iterdir():
+        shutil.copyfile(asset, folder / asset.name)
+    (folder / "vega-bundle.js").write_text(charts.script(), encoding="utf-8")
+    configs = script_safe({scheme: theme.vega_config(scheme) for scheme in ("light", "dark")})
+    (folder / "headcount-theme.js").write_text(f"window.headcountConfigs = {configs};\n", encoding="utf-8")
+
+
+def in_order(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> list[tuple[str, str, str, dict[str, str]]]:
+    """Every figure of every run – run, figure, kind, and the words of its text – measured runs first, published counts last."""
+    rows = connection.execute(
+        "select distinct layer_range.run_id, figure.figure, figure.kind, run.kind, figure.ordinal from layer_range "
+        "join figure using (figure) join run using (run_id) order by figure.kind, run.kind desc, layer_range.run_id, figure.ordinal"
+    ).fetchall()
+    known = {figure.id: figure.words for figure in (*shown, *definitions.imported_figures(connection, shown))}
+    return [(run_id, figure, kind, known.get(figure) or colour_words(connection, run_id, figure)) for run_id, figure, kind, _, _ in rows]
+
+
+def colour_words(connection: duckdb.DuckDBPyConnection, run_id: str, figure: str) -> dict[str, str]:
+    """Words for published counts, whose bands are known by colour only."""
+    ends = "select arg_min(label, stack_ordinal), arg_max(label, stack_ordinal) from band where run_id = $1 and figure = $2"
+    base, far = connection.execute(ends, [run_id, figure]).fetchall()[0]
+    return {"high": base, "low": far, "counts": "", "misreading": MISREADING}
+
+
+def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -> None:
+    """The page of one figure; activation and its twin stand side by side."""
+    twin = siblings.get(TWINS.get(drawing.figure, ""))
+    caption = f'The twin: <a href="../{twin.slug}/">{inert(twin.title)}</a>' if twin else ""
+    links = [f"[{name}](../charts/{drawing.slug}{ending})" for name, ending in DOWNLOADS]
+    pages.write(
+        drawing.page,
+        "figure.md.j2",
+        drawing=drawing,
+        title=f"<span data-generated>{drawing.coverage['run_title']}: {inert(drawing.title)}</span>",
+        description=yaml_text(drawing.description),
+        kind=drawing.kind,
+        reading=drawing.reading,
+        coverage=drawing.coverage,
+        cells=drawing.cells,
+        ranges=drawing.ranges,
+        bands=drawing.bands,
+        words={name: inert(text) for name, text in drawing.words.items()},
+        chart=pages.chart(drawing, "../../"),
+        twin_chart=pages.chart(twin, "../../", caption) if twin else "",
+        downloads=" · ".join([*links, "[the whole file](../data/headcount.duckdb)"]),
+    )
+
+
+def write_overview(pages: Pages, drawings: list[Drawing]) -> None:
+    """The page of all figures, run by run, two charts to a row."""
+    runs: dict[str, dict[str, Any]] = {}
+    for drawing in drawings:
+        run = runs.setdefault(drawing.run_id, {"title": drawing.coverage["run_title"], "badge": badge(drawing), "charts": []})
+        lead = drawing.reading.lead if drawing.reading else "No data."
+        caption = f'<a href="{drawing.slug}/">{inert(drawing.title)}</a>: <span data-generated>{lead}</span>'
+        run["charts"].append(pages.chart(drawing, "../", caption))
+    for run in runs.values():
+        run["pairs"] = [run["charts"][first : first + 2] for first in range(0, len(run["charts"]), 2)]
+    pages.write("figures.md", "figures.md.j2", runs=list(runs.values()))
+
+
+def badge(drawing: Drawing) -> str:
+    """What stands under a run's name."""
+    coverage = drawing.coverage
+    if coverage["kind"].value == "measured":
+        text = f"{coverage['scored_tokens']} tokens of {coverage['corpus']}"
+        return f"{coverage['model_heads']} heads, {text}, {coverage['dtype']} on {coverage['hardware']}."
+    return f"Imported: {coverage['source']}."
+
+
+def write_home(pages: Pages, drawings: list[Drawing]) -> None:
+    """The home page: the primary figure of one measured run – the flagship where it is there – and the published reference figure."""
+    measured = [drawing for drawing in drawings if drawing.figure == PRIMARY and drawing.reading]
+    primary = next((drawing for drawing in measured if drawing.run_id == FLAGSHIP), measured[0] if measured else None)
+    published = next((drawing for drawing in drawings if drawing.kind == "published" and drawing.reading), None)
+    worked = pages.ledger.ask("worked_token", run_id=primary.run_id, figure=PRIMARY) if primary else []
+    line = f"from band_counts where figure = '{PRIMARY}'" if primary else "from band_counts"
+    pages.write(
+        "index.md",
+        "home.md.j2",
+        run=pages.ledger.one("run_summary", run_id=primary.run_id) if primary else None,
+        primary=primary,
+        observations=primary.reading.observations[:HOME_OBSERVATIONS] if primary and primary.reading else (),
+        chart=pages.chart(primary, "", height=theme.HOME_HEIGHT) if primary else "",
+        loudest=worked[0] if worked else None,
+        quietest=worked[-1] if worked else None,
+        reference=published,
+        reference_chart=pages.chart(published, "") if published else "",
+        query_line=f'duckdb headcount.duckdb "{line}"',
+        query_output=output_of(pages.ledger.connection, line),
+        flagship=any(drawing.run_id == FLAGSHIP for drawing in drawings),
+    )
+
+
+def output_of(connection: duckdb.DuckDBPyConnection, line: str) -> str:
+    """What DuckDB prints for a query."""
+    return str(connection.sql(line)).rstrip().replace("```", "'''")
+
+
+def write_data(pages: Pages) -> None:
+    """The data page: how to query, the runs, and the schema from the file's own comments."""
+    connection = pages.ledger.connection
+    runs = connection.execute("select run_id from run order by kind desc, run_id").fetchall()
+    line = "select layer, head, round(activation_pct, 1) as activation_pct from head_activation order by layer, head limit 5"
+    pages.write(
+        "data.md",
+        "data.md.j2",
+        oldest_client=OLDEST_CLIENT,
+        python_example="\n".join(f"    {row}" for row in EXAMPLE.read_text(encoding="utf-8").splitlines()),
+        head_line=f'duckdb headcount.duckdb "{line}"',
+        head_output=output_of(connection, line),
+        runs=[pages.ledger.one("run_summary", run_id=run_id) for (run_id,) in runs],
+        tables=schema(connection),
+    )
+
+
+def schema(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Views first, then tables, with the comments of the published file."""
+    own = "where not internal and database_name <> 'temp'"
+    things = connection.execute(
+        f"select view_name, comment, 0 from duckdb_views() {own} union all select table_name, comment, 1 from duckdb_tables() {own} order by 3, 1"
+    ).fetchall()
+    columns: dict[str, list[dict[str, str]]] = {}
+    for table, name, kind, comment in connection.execute(
+        f"select table_name, column_name, data_type, comment from duckdb_columns() {own} order by table_name, column_index"
+    ).fetchall():
+        columns.setdefault(table, []).append({"name": inert(name), "type": kind.lower(), "comment": inert(comment)})
+    return [{"name": name, "comment": inert(comment), "columns": columns[name]} for name, comment, _ in things]
+
+
+def write_summary(path: Path, drawings: list[Drawing]) -> None:
+    """llms.txt: one line per figure, the same text as on its page."""
+    lines = ["# Headcount", "", "> A census of a language model's attention heads.", "", "## Figures", ""]
+    lines += [f"- [{drawing.plain_title}]({drawing.page.removesuffix('.md')}/): {drawing.description}" for drawing in drawings]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

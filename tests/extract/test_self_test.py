@@ -1,0 +1,94 @@
+"""The start-up self-test: sound models pass, and each kind of fault is refused by its own sentence."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from extract import families, kernels
+from extract.attention import self_test
+from extract.errors import ModelRefusal, NumericRefusal
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_sound_model_passes_the_self_test(toy: PreTrainedModel, windows: Callable, dtype: torch.dtype) -> None:
+    tokens = windows(1, 150)
+    assert self_test(toy.to(dtype), tokens) == "flash_attention_for_cpu"
+    assert toy.config._attn_implementation == "sdpa"
+    # The first time, transformers leaves hooks of its own.
+    hooks = hooks_of(toy)
+    self_test(toy, tokens)
+    assert hooks_of(toy) == hooks
+
+
+def hooks_of(model: PreTrainedModel) -> int:
+    return sum(len(module._forward_pre_hooks) + len(module._forward_hooks) for module in model.modules())
+
+
+def test_the_self_test_refuses_weights_that_are_not_finite(toy: PreTrainedModel, windows: Callable) -> None:
+    with torch.no_grad():
+        next(iter(toy.parameters()))[:, 0] = torch.nan
+    with pytest.raises(NumericRefusal, match=r"attention is not finite \(layer 0\)"):
+        self_test(toy, windows(1, 40))
+
+
+def test_the_self_test_refuses_a_model_that_attends_to_later_tokens(
+    llama_maker: Callable, windows: Callable, ask_blocks_for: Callable
+) -> None:
+    model = llama_maker()
+    ask_blocks_for(model, attention_mask=None)
+    with pytest.raises(ModelRefusal, match=r"the model is not causal: it attends to later tokens \(layer 0\)"):
+        self_test(model, windows(1, 40))
+
+
+def test_the_self_test_refuses_a_model_whose_own_attention_is_another(llama_maker: Callable, windows: Callable) -> None:
+    """A window of four keys in a mask that only the model's own attention is given."""
+    model = llama_maker()
+    near = torch.full((40, 40), -torch.inf).masked_fill(torch.ones(40, 40).tril().triu(-3).bool(), 0.0)[None, None]
+
+    def limit(module: torch.nn.Module, args: tuple, given: dict) -> tuple[tuple, dict]:
+        return args, given | ({"attention_mask": near} if module.self_attn.config._attn_implementation == "eager" else {})
+
+    for block in model.model.layers:
+        block.register_forward_pre_hook(limit, with_kwargs=True)
+    with pytest.raises(ModelRefusal, match=r"attention is not as the model's own \(layer 0\)"):
+        self_test(model, windows(1, 40))
+
+
+def test_the_self_test_counts_the_layers(gpt2_maker: Callable, windows: Callable) -> None:
+    model = gpt2_maker()
+    model.transformer.h = model.transformer.h[:2]
+    with pytest.raises(ModelRefusal, match="2 layers attended, 3 are configured"):
+        self_test(model, windows(1, 40))
+
+
+def test_the_self_test_counts_the_heads(gpt2_maker: Callable, windows: Callable) -> None:
+    model = gpt2_maker()
+    model.config.n_head = 8
+    with pytest.raises(ModelRefusal, match=r"4 heads, 8 are configured \(layer 0\)"):
+        self_test(model, windows(1, 40))
+
+
+def test_the_self_test_refuses_heads_that_do_not_add_up(toy: PreTrainedModel, windows: Callable) -> None:
+    blocks = families.find(toy.config).blocks(toy)
+    projection = blocks[1].attn.c_proj if toy.config.model_type == "gpt2" else blocks[1].self_attn.o_proj
+    projection.register_forward_hook(lambda _module, _args, output: output + 1e-3)
+    with pytest.raises(ModelRefusal, match=r"heads' outputs do not add up to the layer's output \(layer 1\)"):
+        self_test(toy, windows(1, 40))
+
+
+@pytest.mark.parametrize("spoiled", ["z", "lse"])
+def test_the_self_test_refuses_a_kernel_that_disagrees_with_the_plain_one(
+    toy: PreTrainedModel, windows: Callable, monkeypatch: pytest.MonkeyPatch, spoiled: str
+) -> None:
+    """A kernel with queries rounded to bfloat16, as a wrong precision would do."""
+
+    def rounded(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+        exact, coarse = kernels.blockwise(q, k, v, scale), kernels.blockwise(q.bfloat16().to(q.dtype), k, v, scale)
+        return (coarse[0], exact[1]) if spoiled == "z" else (exact[0], coarse[1])
+
+    monkeypatch.setattr(kernels, "choose", lambda *_: kernels.Kernel("rounded", rounded))
+    with pytest.raises(NumericRefusal, match=r"rounded on cpu disagrees with its plain reference \(layer 0\)"):
+        self_test(toy, windows(1, 40))
