@@ -11,7 +11,7 @@ with
         join binned on binned.kind = measure.histogram_kind
     ),
     half_mean as (
-        select run_id, measure as threshold_half_mean_of, fsum(total) / sum(n) / 2 as target
+        select run_id, measure as threshold_half_mean_of, fsum(total order by shard, layer, head) / sum(n) / 2 as target
         from shard_stat
         group by run_id, measure
         having sum(n) > 0

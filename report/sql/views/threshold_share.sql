@@ -13,12 +13,12 @@ with
         group by all
     ),
     summed as (
-        select run_id, figure, layer, head, sum(n)::bigint as n, fsum(total) / sum(n) as mean, count(*) as shards
+        select run_id, figure, layer, head, sum(n)::bigint as n, fsum(total order by shard) / sum(n) as mean, count(*) as shards
         from per_shard
         group by all
     ),
     squared as (
-        select run_id, figure, layer, head, fsum(power(per_shard.total - summed.mean * per_shard.n, 2)) as squares
+        select run_id, figure, layer, head, fsum(power(per_shard.total - summed.mean * per_shard.n, 2) order by per_shard.shard) as squares
         from per_shard
         join summed using (run_id, figure, layer, head)
         group by all

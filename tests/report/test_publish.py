@@ -1,0 +1,240 @@
+"""The published file: what the views promise, and that everything in it is described."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from planting import PLANTED, ROOT, add_published_counts, write_counters
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from report import figures, publish, queries
+from report.errors import DatabaseRefusal, UsageRefusal
+
+Change = Callable[[Path, str], None]
+
+
+@pytest.fixture(scope="module")
+def published(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("published") / "headcount.duckdb"
+    publish.publish(planted_counters, path, figures.load())
+    return path
+
+
+def ask(path: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_the_bands_of_every_figure_sum_to_all_heads(published: Path) -> None:
+    rows = ask(published, "select run_id, figure, sum(heads)::bigint from band_counts group by all order by all")
+    assert rows == [("reference", "reference", 65)] + [
+        ("toy", figure, PLANTED.size)
+        for figure in ("activation", "entropy", "non_sink_windows", "previous_token", "residual_activation")
+    ]
+
+
+def test_shares_of_a_range_sum_to_one(published: Path) -> None:
+    assert ask(published, "select distinct abs(sum(share) - 1) < 1e-12 from band_counts group by run_id, figure, range_ordinal") == [(True,)]
+
+
+def test_the_activation_counts_are_those_planted(published: Path) -> None:
+    counts = ask(published, "select heads from band_counts where figure = 'activation' order by range_ordinal, band_ordinal")
+    edges = [0, 20, 40, 60, 80, 100.001]
+    expected = [int(np.histogram(PLANTED[first : first + 2], bins=edges)[0][band]) for first in range(0, 8, 2) for band in range(5)]
+    assert [heads for (heads,) in counts] == expected
+
+
+def test_the_reference_figure_comes_out_as_published(published: Path) -> None:
+    rows = ask(published, "select range_label, list(heads order by band_ordinal), list(printf('%.1f', 100 * share) order by band_ordinal) "
+                          "from band_counts where figure = 'reference' group by range_ordinal, range_label order by range_ordinal")  # fmt: skip
+    assert rows == [
+        ("[0, 12)", [2, 3, 2, 0], ["28.6", "42.9", "28.6", "0.0"]),
+        ("[12, 24)", [7, 1, 3, 1], ["58.3", "8.3", "25.0", "8.3"]),
+        ("[24, 36)", [20, 2, 5, 0], ["74.1", "7.4", "18.5", "0.0"]),
+        ("[36, 48)", [15, 2, 2, 0], ["78.9", "10.5", "10.5", "0.0"]),
+    ]
+
+
+def test_the_shipped_counts_are_the_reference_counts() -> None:
+    reference = ROOT.parent / "shared" / "reference" / "seed_figure_counts.csv"
+    if not reference.is_file():
+        pytest.skip("the reference counts lie beside a working copy only")
+    assert (ROOT / "runs" / "gpt2-xl-published-counts.csv").read_bytes() == reference.read_bytes()
+
+
+@pytest.mark.parametrize("view", [*(view.id for view in queries.views()), "heads"])
+def test_every_view_has_the_grain_it_promises(published: Path, view: str) -> None:
+    keys = {query.id: query.key for query in queries.views()} | {"heads": ("run_id", "layer", "head")}
+    assert ask(published, f"select count(*) from (select 1 from {view} group by {', '.join(keys[view])} having count(*) > 1)") == [(0,)]
+
+
+@pytest.mark.parametrize("question", sorted(queries.questions()))
+def test_every_question_has_the_grain_it_promises(published: Path, question: str) -> None:
+    query = queries.question(question)
+    names = {name: value for name, value in (("run_id", "toy"), ("figure", "activation"), ("other", "residual_activation")) if f"${name}" in query.sql}
+    with duckdb.connect(str(published), read_only=True) as connection:
+        table = connection.execute(query.sql, names).fetchall()
+        columns = [column[0] for column in connection.description or ()]
+    keys = [tuple(row[columns.index(name)] for name in query.key) for row in table]
+    assert table
+    assert len(set(keys)) == len(table)
+
+
+def test_every_table_view_and_column_is_described(published: Path) -> None:
+    own = "where not internal and coalesce(comment, '') = ''"
+    undescribed = [ask(published, f"select {name} from duckdb_{kind}() {own}") for kind, name in
+                   (("tables", "table_name"), ("views", "view_name"), ("columns", "table_name || '.' || column_name"))]  # fmt: skip
+    assert undescribed == [[], [], []]
+
+
+def test_layer_ranges_of_48_and_30_layers_have_the_edges_agreed_on() -> None:
+    figure = figures.load()[0]
+    assert figure.edges_of_ranges(48) == (0, 12, 24, 36, 48)
+    assert figure.edges_of_ranges(30) == (0, 8, 15, 23, 30)
+    assert figure.edges_of_ranges(2) == (0, 1, 2)
+
+
+def test_a_head_exactly_on_an_edge_belongs_to_the_band_above_and_a_hundred_to_the_last(tmp_path: Path) -> None:
+    path = write_counters(tmp_path / "c.duckdb", np.array([[20, 40, 60, 80, 100, 0]]), wobble=0)
+    publish.publish(path, tmp_path / "h.duckdb", figures.load())
+    assert ask(tmp_path / "h.duckdb", "select heads from band_counts where figure = 'activation' order by band_ordinal") == [(1,), (1,), (1,), (1,), (2,)]
+
+
+def test_the_interval_of_a_mean_is_the_linearised_ratio_error_over_shards(published: Path) -> None:
+    # Four shards of 100 tokens at 48 % and four at 52 %: the squared deviations of the totals sum to 8 · 2², t with 7 degrees of freedom is 2.3646.
+    se = 100 * np.sqrt(8 * 2**2 * 8 / 7) / 800
+    (row,) = ask(published, "select mean, se, low, high from head_measure where measure = 'activation_pct' and layer = 2 and head = 0")
+    assert row == pytest.approx((50.0, se, 50 - 2.364624 * se, 50 + 2.364624 * se), rel=1e-6)
+
+
+def test_residual_activation_takes_the_stored_edge_nearest_to_half_the_runs_mean(published: Path) -> None:
+    # Every head writes .12 of the residual stream on average, so the target is .06; the edges around it are 2^-4 and 2^-4.125.
+    assert ask(published, "select threshold from figure_threshold where figure = 'residual_activation'") == [(2**-4,)]
+
+
+def test_a_run_without_a_measure_has_no_rows_in_its_figures(counters: Path, tmp_path: Path, change: Change) -> None:
+    change(counters, "delete from shard_stat where measure = 'entropy'")
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load())
+    assert ask(tmp_path / "h.duckdb", "select distinct figure from band_counts where figure = 'entropy'") == []
+
+
+def test_an_imported_table_gets_a_figure_of_its_own_bands(counters: Path, tmp_path: Path, change: Change) -> None:
+    change(counters, """
+        insert into run (run_id, kind, title, layers, heads_per_layer, source) values ('theirs', 'imported', 'theirs', 2, 2, 'a paper');
+        insert into measure values ('induction', 'Induction', 'share', 0, 1, 'theirs', 'a paper', 'theirs', 0, null, null, null);
+        insert into head select 'theirs', layer, head, null from range(2) as a(layer), range(2) as b(head);
+        insert into shard values ('theirs', 0, 0, 0, 'committed');
+        insert into shard_stat values ('theirs', 0, 0, 0, 'induction', 1, 0.0, 0.0), ('theirs', 0, 0, 1, 'induction', 1, 0.5, 0.25),
+            ('theirs', 0, 1, 0, 'induction', 1, 0.9, 0.81), ('theirs', 0, 1, 1, 'induction', 1, 1.0, 1.0);
+        insert into imported_band values ('theirs', 'induction', 0, 0.0, 0.5), ('theirs', 'induction', 1, 0.5, 1.0)
+    """)  # fmt: skip
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load())
+    assert ask(tmp_path / "h.duckdb", "select range_label, band_label, heads from band_counts where run_id = 'theirs'") == [
+        ("[0, 1)", "[0, 0.5)", 1), ("[0, 1)", "[0.5, 1]", 1), ("[1, 2)", "[0, 0.5)", 0), ("[1, 2)", "[0.5, 1]", 2)
+    ]  # fmt: skip
+    assert ask(tmp_path / "h.duckdb", "select distinct se, low, high from head_measure where run_id = 'theirs'") == [(None, None, None)]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(4)))
+def test_the_order_of_shards_and_rows_changes_no_count(planted_counters: Path, tmp_path: Path, order: list[int]) -> None:
+    shuffled, target = tmp_path / "shuffled.duckdb", tmp_path / "h.duckdb"
+    for path in (shuffled, target):
+        path.unlink(missing_ok=True)
+    shuffled.write_bytes(planted_counters.read_bytes())
+    with duckdb.connect(str(shuffled)) as connection:
+        for table in ("shard", "shard_stat", "shard_histogram"):
+            connection.execute(f"create temp table t as from {table} order by hash(shard * 7 + {order[0]}), hash(rowid + {order[1]})")
+            connection.execute(f"delete from {table}; insert into {table} from t; drop table t")
+    publish.publish(shuffled, target, figures.load())
+    publish.publish(planted_counters, tmp_path / "plain.duckdb", figures.load())
+    for view in ("band_counts", "head_measure", "test_result"):
+        assert ask(target, f"from {view} order by all") == ask(tmp_path / "plain.duckdb", f"from {view} order by all")
+
+
+def test_a_file_that_is_not_duckdb_is_refused_with_what_it_looks_like(tmp_path: Path) -> None:
+    pointer = tmp_path / "counters.duckdb"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+    with pytest.raises(DatabaseRefusal, match="Git LFS pointer"):
+        publish.open_counters(pointer)
+    pointer.write_bytes(b"<html>" * 10)
+    with pytest.raises(DatabaseRefusal, match="not a DuckDB file"):
+        publish.open_counters(pointer)
+    with pytest.raises(DatabaseRefusal, match="no such file"):
+        publish.open_counters(tmp_path / "typo.duckdb")
+    assert not (tmp_path / "typo.duckdb").exists()
+
+
+def test_a_truncated_file_and_a_foreign_one_are_refused(planted_counters: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.duckdb"
+    short.write_bytes(planted_counters.read_bytes()[:9000])
+    with pytest.raises(DatabaseRefusal):
+        publish.open_counters(short)
+    foreign = tmp_path / "foreign.duckdb"
+    duckdb.connect(str(foreign)).execute("create table t (x int)").close()
+    with pytest.raises(DatabaseRefusal, match="without Headcount's tables"):
+        publish.open_counters(foreign)
+
+
+def test_an_unfinished_run_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:
+    path = write_counters(tmp_path / "c.duckdb", PLANTED, shards_done=5)
+    with pytest.raises(DatabaseRefusal, match="5 of 8 shards"):
+        publish.publish(path, tmp_path / "h.duckdb", figures.load())
+    assert not (tmp_path / "h.duckdb").exists()
+    publish.publish(path, tmp_path / "h.duckdb", figures.load(), allow_partial=True)
+    assert ask(tmp_path / "h.duckdb", "select status, shards_done from runs") == [("unfinished", 5)]
+
+
+def test_an_empty_file_and_a_newer_schema_are_refused(counters: Path, tmp_path: Path, change: Change) -> None:
+    change(counters, "insert into schema_version values (999)")
+    with pytest.raises(DatabaseRefusal, match="schema version 999"):
+        publish.open_counters(counters)
+    with pytest.raises(DatabaseRefusal, match="holds no run"):
+        empty = write_counters(tmp_path / "c.duckdb", PLANTED[:1], shards=1)
+        change(empty, "delete from run")
+        publish.publish(empty, tmp_path / "h.duckdb", figures.load())
+
+
+def test_a_threshold_between_edges_is_refused_with_the_two_nearest(planted_counters: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    text = (ROOT / "report" / "figures" / "activation.toml").read_text()
+    (folder / "activation.toml").write_text(text.replace("threshold = 0.5", "threshold = 0.52"))
+    with pytest.raises(UsageRefusal, match=r"use 0\.5 or 0\.5452538663326288"):
+        publish.publish(planted_counters, tmp_path / "h.duckdb", figures.load(folder))
+
+
+def test_the_counters_are_only_read(counters: Path, tmp_path: Path) -> None:
+    before = counters.read_bytes()
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load())
+    assert counters.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["counters.duckdb", "h.duckdb"]
+
+
+@pytest.mark.parametrize("version", ["1.4.4", "1.5.1"])
+def test_older_duckdb_clients_open_the_published_file(published: Path, tmp_path: Path, version: str) -> None:
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "client"), f"duckdb=={version}"]
+    if subprocess.run(install, capture_output=True, check=False).returncode != 0:
+        pytest.skip(f"duckdb {version} cannot be installed here (no package index)")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import duckdb; con = duckdb.connect(sys.argv[2], read_only=True); "
+        "print(duckdb.__version__, [con.execute(f'select count(*) from {view}').fetchone()[0] for view in "
+        "('band_counts', 'head_measure', 'head_activation', 'heads', 'runs')])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "client"), str(published)], capture_output=True, text=True, check=True)
+    counts = [ask(published, f"select count(*) from {view}")[0][0] for view in ("band_counts", "head_measure", "head_activation", "heads", "runs")]
+    assert done.stdout.strip() == f"{version} {counts}"
+
+
+def test_imports_alone_make_a_published_file(tmp_path: Path, change: Change) -> None:
+    path = write_counters(tmp_path / "c.duckdb", PLANTED[:1], shards=1)
+    for table in ("run", "head", "shard", "shard_stat", "shard_histogram", "worked_token", "measure", "histogram_bin"):
+        change(path, f"delete from {table}")
+    add_published_counts(path)
+    publish.publish(path, tmp_path / "h.duckdb", figures.load())
+    assert ask(tmp_path / "h.duckdb", "select run_id, figure, sum(heads)::bigint from band_counts group by all") == [("reference", "reference", 65)]
