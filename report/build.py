@@ -23,7 +23,7 @@ from mkdocs.exceptions import MkDocsException
 
 from report import __version__, check, figures, pages, publish, queries, site_pages
 from report.errors import DatabaseRefusal, EnvironmentRefusal
-from report.facts import Ledger
+from report.facts import Ledger, inert
 
 ROOT = Path(__file__).parents[1]
 
@@ -157,7 +157,8 @@ def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Draw
         EnvironmentRefusal: MkDocs refuses a page.
     """
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-    figure_pages = [{drawing.plain_title: drawing.page} for drawing in drawings]
+    # The theme prints titles as they are.
+    figure_pages = [{inert(drawing.plain_title): drawing.page} for drawing in drawings]
     navigation = [{"Figures": ["figures.md", *figure_pages]} if "Figures" in entry else entry for entry in settings["nav"]]
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")

@@ -3,7 +3,6 @@
 A fact says which question (.sql), with which parameters, which row and which column it came from; `facts.json` publishes them all, and `report check` asks
 the same questions again. A fact renders as `<data value="VALUE" data-fact="ID">TEXT</data>` inside a link to its query on the same page."""
 
-import html
 import json
 import math
 from collections.abc import Iterator
@@ -96,13 +95,18 @@ class Fact:
 
     def render(self, text: str) -> str:
         """The fact as HTML that links to its query; `text` is one of its spellings."""
-        value = html.escape("" if self.value is None else str(self.value)).replace("|", "&#124;")
-        return f'<a class="fact" href="#query-{self.question}"><data value="{value}" data-fact="{html.escape(self.id)}">{inert(text)}</data></a>'
+        value = inert("" if self.value is None else str(self.value))
+        fact = f'<data value="{value}" data-fact="{inert(self.id, keep="_/")}">{inert(text)}</data>'
+        return f'<a class="fact" href="#query-{self.question}">{fact}</a>'
 
 
-def inert(text: str) -> str:
-    """Text as HTML that neither Markdown nor a browser can take for anything else: all but letters, digits and plain marks as numeric entities."""
-    return "".join(letter if letter.isalnum() or letter in " .,%–−" else f"&#{ord(letter)};" for letter in text)
+def inert(text: str, keep: str = "") -> str:
+    """Text as HTML that neither Markdown nor a browser takes for anything else.
+
+    All but letters, digits and plain marks become numeric entities; `keep` lists marks that are harmless where the text will stand.
+    """
+    plain_marks = " .,%–−" + keep
+    return "".join(letter if letter.isalnum() or letter in plain_marks else f"&#{ord(letter)};" for letter in text)
 
 
 @dataclass

@@ -55,8 +55,8 @@ class Drawing:
 
     @property
     def plain_title(self) -> str:
-        """Run and figure in one line, for the navigation and the browser's title."""
-        return yaml_text(f"{self.coverage['run_title'].value}: {self.title}")
+        """Run and figure in one line."""
+        return f"{self.coverage['run_title'].value}: {self.title}"
 
     @property
     def description(self) -> str:
@@ -150,11 +150,6 @@ class Pages:
 def summary_of(reading: Reading | None) -> str:
     """Lead and summary as plain text."""
     return f"{plain(reading.lead)} {plain(reading.summary)}" if reading else "No data."
-
-
-def yaml_text(text: str) -> str:
-    """Text for a double-quoted YAML value: nothing in it can end the value."""
-    return "".join(letter for letter in text.replace("\\", "/").replace('"', "'") if letter.isprintable())
 
 
 def indented(text: str) -> str:

@@ -9,7 +9,7 @@ import duckdb
 from report import charts, definitions, theme
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
-from report.pages import PRIMARY, TWINS, Drawing, Pages, yaml_text
+from report.pages import PRIMARY, TWINS, Drawing, Pages
 
 ROOT = Path(__file__).parents[1]
 ASSETS = Path(__file__).parent / "assets"
@@ -76,9 +76,9 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -
     pages.write(
         drawing.page,
         "figure.md.j2",
-        drawing=drawing,
         title=f"<span data-generated>{drawing.coverage['run_title']}: {inert(drawing.title)}</span>",
-        description=yaml_text(drawing.description),
+        plain_title=inert(drawing.plain_title),
+        description=inert(drawing.description),
         kind=drawing.kind,
         reading=drawing.reading,
         coverage=drawing.coverage,

@@ -8,6 +8,8 @@ import duckdb
 import pytest
 from planting import PLANTED, add_published_counts, write_counters
 
+from report.build import Built, build
+
 @pytest.fixture(scope="session")
 def planted_counters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight layers of three heads, and the reference figure."""
@@ -29,3 +31,17 @@ def change(tmp_path: Path) -> Callable[[Path, str], None]:
             connection.execute(sql)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def built(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A whole site of the planted counters, built once; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("built")
+    return build(planted_counters, folder / "site", folder / "headcount.duckdb")
+
+
+@pytest.fixture
+def copy_of_built(built: Built, tmp_path: Path) -> tuple[Path, Path]:
+    """Published file and site that a test may spoil."""
+    shutil.copytree(built.site, tmp_path / "site")
+    return Path(shutil.copy(built.published, tmp_path / "headcount.duckdb")), tmp_path / "site"

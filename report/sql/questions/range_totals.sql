@@ -26,7 +26,7 @@ with
         select per_range.range_ordinal, per_range.range_label, range_heads, end_layer - first_layer as layers_in_range,
             ((end_layer - first_layer) * heads_per_layer)::bigint as model_heads_in_range,
             100 * range_heads / ((end_layer - first_layer) * heads_per_layer) as pct,
-            leader_label, leader_heads, leaders, focus_heads, 100 * focus_heads / nullif(range_heads, 0) as focus_pct, printf('%.1f', printed_sum) as printed_sum
+            leader_label, leader_heads, leaders > 1 as tied, focus_heads, 100 * focus_heads / nullif(range_heads, 0) as focus_pct, printf('%.1f', printed_sum) as printed_sum
         from per_range
         join layer_range on layer_range.run_id = $run_id and layer_range.figure = $figure and layer_range.range_ordinal = per_range.range_ordinal
         cross join model

@@ -3,7 +3,7 @@
 -- reads: runs
 with
     final as (
-        select run_id, title, kind, model, revision, weights_sha256, quantisation, corpus, corpus_sha256, corpus_licence, layers, heads_per_layer,
+        select run_id, title, kind, model, revision, weights_sha256 as weights_checksum, quantisation, corpus, corpus_sha256 as corpus_checksum, corpus_licence, layers, heads_per_layer,
             layers * heads_per_layer as heads, window_tokens, windows_done, shards_done, shards, scored_tokens, dtype, device, hardware, attention_kernel, seed,
             batch_windows, versions::varchar as versions, source, measured_on, status
         from runs

@@ -1,0 +1,93 @@
+"""The check is green on what was built, and red on every change that alters what the site says."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from report.build import Built
+from report.check import check
+
+Change = Callable[[Path, str], None]
+Copy = tuple[Path, Path]
+PAGE = "figures/toy-activation/index.html"
+
+
+def edit(page: Path, before: str, after: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert before in text, f"{before!r} is not on {page.name}"
+    page.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+def test_a_site_agrees_with_its_file(built: Built) -> None:
+    assert check(built.published, built.site) == []
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update shard_histogram set n = n + 1 where shard = 3 and layer = 1 and head = 2 and kind = 'relative_norm'",
+        "update shard_stat set total = total + 1e-9 where shard = 0 and layer = 0 and head = 0 and measure = 'entropy'",
+        "delete from shard_stat where shard = 7 and layer = 7",
+        "update band set low = 81 where figure = 'activation' and band_ordinal = 4",
+        "update band set label = '[81, 100]' where figure = 'activation' and band_ordinal = 4",
+        "update layer_range set end_layer = 3 where figure = 'activation' and range_ordinal = 0",
+        "update figure set threshold = 0.75 where figure = 'activation'",
+        "update published_count set heads = 3 where range_ordinal = 0 and band_ordinal = 0",
+        "update test_result set p = 0.04 where figure = 'activation'",
+        "update run set hardware = 'another' where run_id = 'toy'",
+        "create or replace view head_measure as select run_id, layer, head, measure, n, mean, se, mean as low, mean as high from measure_mean",
+    ],
+)
+def test_a_changed_counter_edge_label_threshold_or_view_turns_the_check_red(copy_of_built: Copy, change: Change, sql: str) -> None:
+    published, site = copy_of_built
+    change(published, sql)
+    assert check(published, site)
+
+
+def test_a_changed_counter_is_found_by_the_facts_too(copy_of_built: Copy, change: Change) -> None:
+    published, site = copy_of_built
+    change(published, "update published_count set heads = 3 where range_ordinal = 0 and band_ordinal = 0")
+    ledger = json.loads((site / "facts.json").read_text())
+    assert any("fact reference/reference/band_counts/0/0/heads: the site says 2, the file 3" in text for text in check(published, site))
+    assert ledger["tables"].keys() >= {"published_count", "view band_counts"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (">45.8</data>", ">45.9</data>"),
+        ('<data value="11"', '<data value="12"'),
+        (">L2H2</data>", ">L2H1</data>"),
+        (">three</data>", ">four</data>"),
+        ("and deeper layers tend to hold lower bands</span>", "and deeper layers hold lower bands</span>"),
+        ("Deeper may mean lower", "Deeper may mean higher"),
+        ("gives as strong an ordering too often to call it a trend", "rarely gives so strong an ordering"),
+        ("band_counts/0/4/heads", "band_counts/0/4/headz"),
+        (">Key observations<a", ">3 key observations<a"),
+    ],
+)
+def test_a_changed_digit_name_word_or_verb_turns_the_check_red(copy_of_built: Copy, before: str, after: str) -> None:
+    published, site = copy_of_built
+    edit(site / PAGE, before, after)
+    (difference,) = [text for text in check(published, site)][:1]
+    assert difference.startswith(PAGE)
+
+
+def test_a_fact_that_moves_to_another_row_turns_the_check_red(copy_of_built: Copy) -> None:
+    published, site = copy_of_built
+    ledger = json.loads((site / "facts.json").read_text())
+    fact = next(fact for fact in ledger["facts"] if fact["id"] == "toy/activation/band_counts/0/4/heads")
+    fact["value"], fact["text"] = 5, "5"
+    (site / "facts.json").write_text(json.dumps(ledger))
+    assert check(published, site)[0].startswith("fact toy/activation/band_counts/0/4/heads: the site says 5, the file 4")
+
+
+def test_a_decision_that_does_not_follow_turns_the_check_red(copy_of_built: Copy) -> None:
+    published, site = copy_of_built
+    ledger = json.loads((site / "facts.json").read_text())
+    claim = next(claim for claim in ledger["claims"] if claim["id"] == "toy/activation/trend")
+    claim["decision"] = "fall"
+    (site / "facts.json").write_text(json.dumps(ledger))
+    assert any(text.startswith("claim toy/activation/trend: the site decided fall, the facts say") for text in check(published, site))
