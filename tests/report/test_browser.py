@@ -1,0 +1,205 @@
+"""The site in a real browser: nothing from another host, no complaint in the console, charts that follow scheme and palette."""
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planting import add_published_counts, write_counters
+from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
+
+from report.build import Built, build
+from report.serve import Quiet
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync"]  # fmt: skip
+KINDS = ["", "figures/", "figures/toy-activation/", "figures/reference/", "reference/", "method/", "measures/", "data/", "reproduce/", "log/"]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None and os.environ.get("CI"):
+    raise RuntimeError("CI must look at the pages in a browser: apt-get install chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the pages in a browser")
+
+
+@pytest.fixture(scope="module")
+def address(built: Built) -> Iterator[str]:
+    yield from served(built.site)
+
+
+def served(site: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page of which every complaint and every request to another host is kept; such requests are blocked."""
+
+    def __init__(self, browser: Browser, address: str, **options: object) -> None:
+        self.context = browser.new_context(**options)  # type: ignore[arg-type]
+        self.page: Page = self.context.new_page()
+        self.address, self.complaints = address, list[str]()
+        self.context.route("**/*", self.only_here)
+        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss()))
+
+    def only_here(self, route: Route, request: Request) -> None:
+        if request.url.startswith((self.address, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.complaints.append(f"asked for {request.url}")
+            route.abort()
+
+    def visit(self, place: str) -> Page:
+        self.page.goto(self.address + place)
+        self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        self.page.wait_for_function("[...document.querySelectorAll('figure.chart')].every(figure => figure.querySelector('.chart-live svg'))")
+
+
+@pytest.fixture
+def watched(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    made = Watched(browser, address, **getattr(request, "param", {}))
+    yield made
+    made.context.close()
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [
+        {"color_scheme": "light", "viewport": {"width": 1440, "height": 900}},
+        {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}},
+    ],
+    indirect=True,
+    ids=["light-wide", "dark-narrow"],
+)
+def test_no_page_complains_asks_another_host_or_overflows(watched: Watched) -> None:
+    for place in KINDS:
+        page = watched.visit(place)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), place
+    assert watched.complaints == []
+
+
+def test_instant_navigation_keeps_the_charts_alive(watched: Watched) -> None:
+    page = watched.visit("")
+    page.get_by_role("link", name="Read the whole figure").click()
+    page.wait_for_url("**/figures/toy-activation/")
+    watched.settle()
+    page.locator(".md-tabs__link", has_text="Figures").click()
+    page.wait_for_url("**/figures/")
+    watched.settle()
+    assert watched.complaints == []
+
+
+def test_the_first_screen_holds_the_finding_the_chart_and_three_observations(watched: Watched) -> None:
+    page = watched.visit("")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    watched.settle()
+    last = page.locator("article li").nth(2).bounding_box()
+    assert page.locator("article li").count() >= 3
+    assert last is not None
+    assert last["y"] + last["height"] <= 900
+
+
+def test_the_live_chart_prints_the_same_percentages_as_the_picture(watched: Watched, built: Built) -> None:
+    page = watched.visit("figures/reference/")
+    shown = page.eval_on_selector_all(".chart-live svg text", "nodes => nodes.map(node => node.textContent)")
+    static = re.findall(r">(\d+\.\d %)<", (built.site / "charts" / "reference-light.svg").read_text())
+    assert sorted(text for text in shown if text.endswith("%")) == sorted(static)
+    assert {"GPT-2 xl", "Layer", "# heads", "[0, 12)"} <= set(shown)
+
+
+def test_the_palette_switch_recolours_every_chart_and_is_remembered(watched: Watched) -> None:
+    page = watched.visit("figures/toy-activation/")
+    fills = "[...document.querySelectorAll('.chart-live .mark-rect path')].map(path => path.getAttribute('fill'))"
+    assert "#3f9b5f" in page.evaluate(fills)
+    page.get_by_role("button", name="colour-blind safe").first.click()
+    page.wait_for_function(f"{fills}.includes('#2166ac')")
+    assert "#3f9b5f" not in page.evaluate(fills)
+    page = watched.visit("figures/reference/")
+    assert "#2166ac" in page.evaluate(fills)
+    assert page.get_by_role("button", name="colour-blind safe").get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.parametrize("watched", [{"color_scheme": "light"}], indirect=True)
+def test_the_scheme_switch_redraws_the_chart(watched: Watched) -> None:
+    page = watched.visit("figures/reference/")
+    title = "document.querySelector('.chart-live .role-title-text text').getAttribute('fill')"
+    light = page.evaluate(title)
+    page.get_by_title("Switch to dark").click()
+    page.wait_for_function(f"{title} !== '{light}'")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
+def test_without_javascript_the_pictures_texts_and_downloads_are_there(watched: Watched) -> None:
+    page = watched.page
+    page.goto(watched.address + "figures/reference/")
+    picture = page.locator("img.scheme-light")
+    assert picture.is_visible()
+    box = picture.bounding_box()
+    assert box is not None
+    assert box["height"] > 200
+    assert "Green gains at every step of depth" in page.locator(".finding").inner_text()
+    assert page.get_by_role("link", name="CSV").is_visible()
+
+
+def test_a_fact_leads_to_its_query_and_opens_it(watched: Watched) -> None:
+    page = watched.visit("figures/reference/")
+    page.locator(".finding a.fact").first.click()
+    page.wait_for_function("document.querySelector('#query-coverage details').open")
+    assert page.locator("#query-coverage code").first.is_visible()
+    assert watched.complaints == []
+
+
+def test_search_finds_a_page(watched: Watched) -> None:
+    page = watched.visit("")
+    page.get_by_placeholder("Search").first.click()
+    page.keyboard.type("calibration weight")
+    page.locator(".md-search-result__item, .md-search-result__list > li").first.wait_for()
+    assert watched.complaints == []
+
+
+def test_a_printed_page_is_complete(watched: Watched, tmp_path: Path) -> None:
+    page = watched.visit("figures/toy-activation/")
+    page.pdf(path=str(tmp_path / "page.pdf"))
+    reader = shutil.which("pdftotext")
+    if reader is None:
+        pytest.skip("pdftotext is not on this machine; it reads the printed page")
+    text = subprocess.run([reader, "-layout", str(tmp_path / "page.pdf"), "-"], capture_output=True, text=True, check=True).stdout
+    for wanted in ("# heads", "Key observations", "What this chart cannot say", "Share of the range"):
+        assert wanted in text
+
+
+def test_hostile_texts_run_nothing_in_a_browser(browser: Browser, tmp_path: Path) -> None:
+    hostile = "</script></template><img src=x onerror=alert(1)><svg onload=alert(2)> [x](javascript:alert(3))"
+    counters = add_published_counts(write_counters(tmp_path / "c.duckdb", np.full((4, 6), 50), title=hostile))
+    made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb")
+    for address in served(made.site):
+        visitor = Watched(browser, address)
+        for place in ("", "figures/", "figures/toy-activation/", "data/"):
+            page = visitor.visit(place)
+            assert page.locator("img[src=x]").count() == 0
+        assert visitor.complaints == []
+        visitor.context.close()
