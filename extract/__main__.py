@@ -12,6 +12,10 @@ import typer
 
 from extract import config
 from extract.errors import Refusal, UsageRefusal
+from extract.interrupt import Interrupted
+
+# Stopped where there was nothing to keep; a run says more.
+_STOPPED = Interrupted("interrupted", "command line", "run the same command again")
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -32,7 +36,6 @@ def about(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 
 @app.command()
 def run(
-    context: typer.Context,
     run_file: RunFile,
     out: Annotated[Path, typer.Option(metavar="COUNTERS", help="The counters database.")] = Path("results/counters.duckdb"),
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The run's name, and the title of its charts.")] = None,
@@ -45,11 +48,14 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Insist that the run has begun already.")] = False,
 ) -> None:
     """Measure a model, or go on with a run of the same name and configuration."""
-    given: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
-    chosen = config.read(run_file, **given, window=window, windows=windows)
+    texts: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
+    given = texts | {"window": window, "windows": windows}
+    chosen = config.read(run_file, **given)
     from extract.run import measure
 
-    measure(chosen, out, must_resume=resume, command=context.obj)
+    flags = [part for key, value in given.items() if value is not None for part in (f"--{key}", str(value))]
+    again = shlex.join(["python", "-m", "extract", "run", str(run_file), "--out", str(out), *flags])
+    measure(chosen, out, must_resume=resume, command=again)
 
 
 @app.command("import-heads")
@@ -120,20 +126,21 @@ def main(arguments: list[str] | None = None) -> int:
     # --debug belongs to every command: people add it at the end of the line that failed.
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        command = shlex.join(["python", "-m", "extract", *arguments])
-        code = app(args=arguments, prog_name="python -m extract", standalone_mode=False, obj=command)
+        code = app(args=arguments, prog_name="python -m extract", standalone_mode=False)
     except Exception as error:
         if debug:
             traceback.print_exc()
         refusal = _as_refusal(error)
         print(refusal, file=sys.stderr)
         return refusal.exit_code
+    if code == Interrupted.exit_code:
+        print(_STOPPED, file=sys.stderr)
     return code if isinstance(code, int) else 0
 
 
 def _as_refusal(error: Exception) -> Refusal:
-    if isinstance(error, Refusal):
-        return error
+    if isinstance(error, Refusal | typer.Abort):
+        return error if isinstance(error, Refusal) else _STOPPED
     # The exceptions of click, which typer does not export under one name in all its versions.
     told = getattr(error, "format_message", None)
     if callable(told):

@@ -53,8 +53,8 @@ class RunConfig:
 def read(path: Path, **overrides: Setting) -> RunConfig:
     """The run that a TOML file describes, with every override that is not None in place of the file's value.
 
-    Another model drops the file's revision and weights_sha256, which belong to the file's own model; fewer windows than shards lower
-    the shards.
+    Another model drops the file's revision and weights_sha256, which belong to the file's own model. Where the file names no shards,
+    or a flag asks for fewer windows than it has shards, there is a shard per window.
     Raises UsageRefusal for a file that is missing or no TOML, an unknown key, a value of the wrong type or out of bounds."""
     settings = _read_toml(path)
     given = {key: value for key, value in overrides.items() if value is not None}
@@ -62,10 +62,9 @@ def read(path: Path, **overrides: Setting) -> RunConfig:
         settings.pop("revision", None)
         settings.pop("weights_sha256", None)
     settings |= given
-    if "windows" in given:
-        settings["shards"] = min(
-            _whole(settings.get("shards", RunConfig.shards), "shards", path.name), _whole(given["windows"], "windows", path.name)
-        )
+    if "windows" in given or "shards" not in settings:
+        windows = _whole(settings.get("windows", RunConfig.windows), "windows", path.name)
+        settings["shards"] = min(windows, _whole(settings.get("shards", RunConfig.shards), "shards", path.name))
     return _checked(settings, path.name)
 
 

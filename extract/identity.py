@@ -64,7 +64,7 @@ def check_same(there: dict[str, object], asked: dict[str, object], where: str) -
             f"the text has changed since run {there['run_id']!r} began", str(there["corpus"]), "start a new run: change its name"
         )
     if differing:
-        shown = ", ".join(f"{key} ({_flat(there).get(key)}, now {_flat(asked).get(key)})" for key in differing[:4])
+        shown = ", ".join(f"{key} ({_shown(_flat(there).get(key), _flat(asked).get(key))})" for key in differing[:4])
         raise DatabaseRefusal(f"run {there['run_id']!r} differs in {shown}", where, "choose another name (--name), or another --out")
 
 
@@ -77,3 +77,10 @@ def _flat(row: dict[str, object]) -> dict[str, object]:
 
 def _differing(there: dict[str, object], asked: dict[str, object]) -> list[str]:
     return [key for key in sorted(there.keys() | asked.keys()) if there.get(key) != asked.get(key)]
+
+
+def _shown(before: object, now: object) -> str:
+    """What differs, short: of lists only what one of them lacks, of hashes the beginning."""
+    if isinstance(before, list) and isinstance(now, list):
+        return ", ".join(f"now {'without' if name in before else 'with'} {name}" for name in sorted({*before} ^ {*now}))
+    return ", now ".join(f"{value[:16]}…" if isinstance(value, str) and len(value) == 64 else str(value) for value in (before, now))

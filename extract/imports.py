@@ -4,6 +4,7 @@ A table of heads (columns layer, head, value) becomes a measure with one value p
 counts (heads per layer range and band) is kept as it is. Needs no model and no torch. Importing the identical table again changes
 nothing; another table under the same name is refused."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -24,9 +25,34 @@ def import_heads(table: Path, into: Path, *, run: str, measure: str, unit: str, 
 
     Returns False where it stands already.
     Raises UsageRefusal for a table or band edges that cannot be used, DatabaseRefusal for a name or measure that is taken."""
-    name = run_name(run, "--run")
+    name, kind = run_name(run, "--run"), _imported_measure(measure, unit, source)
+    values = read_heads(table)
+    edges = band_edges(bands, kind.unit, sorted(values.values()))
+    told = {"measure": kind.id, "unit": kind.unit, "bands": edges, "table_sha256": _digest(sorted(values.items()))}
+    row = {
+        "run_id": name,
+        "kind": "imported",
+        "title": name,
+        "layers": max(layer for layer, _ in values) + 1,
+        "heads_per_layer": max(head for _, head in values) + 1,
+        "shards": 1,
+        "source": kind.source,
+        "config": json.dumps(told, sort_keys=True),
+    }
+    with Store(into) as store:
+        fresh = not _stands(store, row)
+        if fresh:
+            known = store.measure(kind.id)
+            _check_against(known or dataclasses.asdict(kind), kind.unit, values, table)
+            new = {} if known else store.measure_rows([kind])
+            store.add({"run": pa.Table.from_pylist([row]), **new, **_head_rows(name, kind.id, values, edges)})
+        store.publish()
+    return fresh
+
+
+def _imported_measure(measure: str, unit: str, source: str) -> Measure:
     unit, source = plain_text(unit, "unit", "--unit"), plain_text(source, "source", "--source")
-    kind = Measure(
+    return Measure(
         id=run_name(measure, "--measure"),
         title=plain_text(measure, "measure", "--measure"),
         unit=unit,
@@ -37,36 +63,6 @@ def import_heads(table: Path, into: Path, *, run: str, measure: str, unit: str, 
         condition="as published",
         position_low=0,
     )
-    values = read_heads(table)
-    edges = band_edges(bands, unit, sorted(values.values()))
-    layers, heads = max(layer for layer, _ in values) + 1, max(head for _, head in values) + 1
-    told = {"measure": kind.id, "unit": unit, "bands": edges, "table_sha256": _digest(sorted(values.items()))}
-    with Store(into) as store:
-        row = {
-            "run_id": name,
-            "kind": "imported",
-            "title": name,
-            "layers": layers,
-            "heads_per_layer": heads,
-            "shards": 1,
-            "source": source,
-            "config": json.dumps(told, sort_keys=True),
-        }
-        if _stands(store, row):
-            store.publish()
-            return False
-        known = store.measure(kind.id)
-        if known:
-            _check_against(known, kind.unit, values, table)
-        store.add(
-            {
-                "run": pa.Table.from_pylist([row]),
-                **({} if known else store.measure_rows([kind])),
-                **_head_rows(name, kind.id, values, edges),
-            }
-        )
-        store.publish()
-    return True
 
 
 def _head_rows(name: str, measure: str, values: dict[tuple[int, int], float], edges: Sequence[float]) -> dict[str, pa.Table]:
@@ -120,7 +116,7 @@ def _stands(store: Store, row: dict[str, object]) -> bool:
 
 
 def _check_against(known: dict[str, object], unit: str, values: dict[tuple[int, int], float], table: Path) -> None:
-    """Refuse values that a measure already in the database cannot take."""
+    """Refuse values that a measure, such as one that is in the database already, cannot take."""
     if known["unit"] != unit:
         what = f"measure {known['id']!r} is in the file with unit {known['unit']!r}, not {unit!r}"
         raise DatabaseRefusal(what, "--unit", "give that unit, or name the measure otherwise")

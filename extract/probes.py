@@ -51,11 +51,11 @@ class LayerProbe:
         """Receiver of one layer: finite, the kernel as the plain reference, rows that sum to one, weights as the model's own."""
         for name, values in (("residual stream", heads.residual), ("attention output", heads.z), ("log-sum-exp", heads.lse)):
             _require_finite(values, name, heads.layer)
-        self._check_kernel(heads)
         pattern = _pattern(heads)
         where, fix = f"layer {heads.layer}", "choose a model with plain softmax attention"
         if _error(pattern.sum(-1), torch.ones(())) > _tolerance(heads):
-            raise NumericRefusal("attention rows do not sum to one", where, fix)
+            raise NumericRefusal("recomputed attention rows do not sum to one", where, "use another dtype or device")
+        self._check_kernel(heads)
         own = self._patterns[heads.layer]
         # Eager attention rounds half-precision scores, so there its weights are no reference.
         if heads.q.dtype in _TOLERANCE and _error(pattern, own.to(pattern.device)) > _DRIFT:

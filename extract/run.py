@@ -2,6 +2,7 @@
 
 A run of the same name and configuration is continued where it stopped, and one that is complete costs neither torch nor transformers."""
 
+import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,7 +72,8 @@ def measure(config: RunConfig, out: Path, *, must_resume: bool = False, command:
             tokens = _measure_shards(job, store, stop) if job.missing else 0
         except KeyboardInterrupt as error:
             with stop.held():
-                store.publish()
+                if store.rows("select run_id from run"):
+                    store.publish()
             kept = f"interrupted; {len(store.shards(config.name))} of {config.shards} shards are kept"
             raise Interrupted(kept, str(out), f"resume with: {command}") from error
         with stop.held():
@@ -92,6 +94,9 @@ def _plan(config: RunConfig, store: Store, must_resume: bool) -> Job:
 
 
 def _load(job: Job, out: Path) -> Loaded:
+    # Read once, when torch is loaded. Threads that spin while they wait run four times slower where others use the processor too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
     from extract.attention import self_test
     from extract.checkpoint import load, open_checkpoint
 

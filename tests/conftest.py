@@ -1,5 +1,6 @@
 """A tiny checkpoint in hub layout, a tiny tokenizer and a text, made afresh; nothing here is loaded by tests that do not ask for it."""
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,14 @@ church film game team season album station island county language species"""
 WORDS = SAMPLE.split()
 START = "<|endoftext|>"
 
+# Before anything imports huggingface_hub, which reads it once: without it, a test of a missing model waits for the network.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Fingerprints are kept in a folder of the test's own, and the hub is out of reach."""
+    """Fingerprints are kept in a folder of the test's own."""
     monkeypatch.setenv("HEADCOUNT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return tmp_path / "cache"
 
 

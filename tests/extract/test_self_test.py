@@ -79,16 +79,35 @@ def test_the_self_test_refuses_heads_that_do_not_add_up(toy: PreTrainedModel, wi
         self_test(toy, windows(1, 40))
 
 
-@pytest.mark.parametrize("spoiled", ["z", "lse"])
+@pytest.mark.parametrize(
+    ("spoiled", "what"),
+    [
+        ("z", r"rounded on cpu disagrees with its plain reference \(layer 0\)"),
+        ("lse", r"recomputed attention rows do not sum to one \(layer 0\)"),
+        ("last lse", r"rounded on cpu disagrees with its plain reference \(layer 0\)"),
+    ],
+)
 def test_the_self_test_refuses_a_kernel_that_disagrees_with_the_plain_one(
-    toy: PreTrainedModel, windows: Callable, monkeypatch: pytest.MonkeyPatch, spoiled: str
+    toy: PreTrainedModel, windows: Callable, monkeypatch: pytest.MonkeyPatch, spoiled: str, what: str
 ) -> None:
     """A kernel with queries rounded to bfloat16, as a wrong precision would do."""
 
     def rounded(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-        exact, coarse = kernels.blockwise(q, k, v, scale), kernels.blockwise(q.bfloat16().to(q.dtype), k, v, scale)
-        return (coarse[0], exact[1]) if spoiled == "z" else (exact[0], coarse[1])
+        (z, lse), (coarse_z, coarse_lse) = kernels.blockwise(q, k, v, scale), kernels.blockwise(q.bfloat16().to(q.dtype), k, v, scale)
+        if spoiled == "z":
+            return coarse_z, lse
+        first = 0 if spoiled == "lse" else 100
+        return z, torch.cat([lse[..., :first], coarse_lse[..., first:]], -1)
 
     monkeypatch.setattr(kernels, "choose", lambda *_: kernels.Kernel("rounded", rounded))
-    with pytest.raises(NumericRefusal, match=r"rounded on cpu disagrees with its plain reference \(layer 0\)"):
-        self_test(toy, windows(1, 40))
+    with pytest.raises(NumericRefusal, match=what):
+        self_test(toy, windows(1, 150))
+
+
+def test_the_self_test_refuses_attention_whose_rows_do_not_sum_to_one(gpt2_maker: Callable, windows: Callable) -> None:
+    """As with a sink that takes its part of every row and is no key."""
+    model = gpt2_maker()
+    for block in model.transformer.h:
+        block.attn.register_forward_hook(lambda _module, _args, output: (output[0], None if output[1] is None else 0.9 * output[1]))
+    with pytest.raises(ModelRefusal, match=r"attention rows do not sum to one \(layer 0\)"):
+        self_test(model, windows(1, 40))

@@ -8,7 +8,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from extract import families
 from extract.attention import visit_layers
-from extract.layer_heads import LayerHeads
 from extract.worked_token import WorkedRow, work_token
 
 WORDS = ["<s>", " the", " cat", " of", " 1984", " don't", " harbour", ",", " élan"]
@@ -64,7 +63,7 @@ def test_norms_are_those_of_the_measure_at_that_position(toy: PreTrainedModel, t
 
 def test_no_layer_beyond_the_middle_is_run(toy: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
     blocks = families.find(toy.config).blocks(toy)
-    calls: list[LayerHeads] = []
-    blocks[2].register_forward_hook(lambda *_: calls.append(_[2]))
+    calls: list[torch.nn.Module] = []
+    blocks[2].register_forward_pre_hook(lambda *_: calls.append(_[0]))
     work_token(toy, tokenizer, window(" harbour"), 0)
     assert not calls

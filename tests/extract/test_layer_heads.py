@@ -1,0 +1,65 @@
+"""LayerHeads on its own: exact at large scores, within bounds, and nothing worked out that nobody asks for."""
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from extract import kernels, measures
+from extract.attention import visit_layers
+from extract.layer_heads import LayerHeads, LayerWeights
+from extract.measures import sink_mass
+
+
+@pytest.mark.parametrize(("shared", "own", "scale", "tolerance"), [(0.0, 3.0, 1.0, 3e-5), (3.4, 0.35, 0.4, 6e-5)])
+def test_scores_near_three_hundred_in_bfloat16_give_exact_weights(shared: float, own: float, scale: float, tolerance: float) -> None:
+    """On keys of their own, where a key or two decide a row, and on keys that share a large part, where many have a say.
+
+    Near 300, float32 itself knows a score, and a log-sum-exp, only to 1.5e-5."""
+    generator = torch.Generator().manual_seed(1)
+    q, k = (torch.randn(1, 4, 96, 64, generator=generator) for _ in range(2))
+    direction = shared * torch.randn(64, generator=generator)
+    q, k = (direction + own * q).bfloat16(), (direction + own * k).bfloat16()
+    scores = (q.double() @ k.double().mT * scale).masked_fill(torch.ones(96, 96).triu(1).bool(), -torch.inf)
+    assert 280 < scores.max() < 340
+    p = scores.softmax(-1)
+    heads = bare_heads(q, k, scale)
+    for ours, exact in (
+        (heads.first_key_mass, p[..., 1:, 0]),
+        (heads.previous_key_mass, p.diagonal(-1, -2, -1)[..., 1:]),
+        (heads.self_mass, p.diagonal(0, -2, -1)[..., 1:]),
+    ):
+        assert (ours - exact).abs().max() < tolerance
+    entropy = -torch.xlogy(p, p).sum(-1)[..., 1:]
+    assert (heads.entropy - entropy).abs().max() < 10 * tolerance
+
+
+def bare_heads(q: Tensor, k: Tensor, scale: float) -> LayerHeads:
+    """Heads outside any model: values as keys, an identity for the output projection."""
+    z, lse = kernels.attend(q, k, k, scale)
+    weights = LayerWeights(torch.eye(q.shape[3]).expand(q.shape[1], -1, -1), torch.zeros(q.shape[1], q.shape[3]), centred=True)
+    return LayerHeads(0, q, k, k, z, lse, scale, torch.linspace(-1, 1, 8).expand(q.shape[0], q.shape[2], 8), weights)
+
+
+def test_a_measure_pays_for_nothing_that_it_does_not_ask(toy: PreTrainedModel, windows: Callable) -> None:
+    worked: list[set[str]] = []
+
+    def ask(heads: LayerHeads) -> None:
+        sink_mass.compute(heads)
+        worked.append(set(vars(heads)) - {field.name for field in fields(heads)})
+
+    visit_layers(toy, windows(1, 30), ask)
+    assert worked == [{"first_key_mass", "_first_key_score", "_working", "_working_q", "_working_k"}] * 3
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 1.0, 30.0])
+def test_bounds_hold_from_a_uniform_head_to_one_that_looks_at_one_key_only(sharpness: float) -> None:
+    q = sharpness * torch.randn(2, 3, 300, 16, generator=torch.Generator().manual_seed(2))
+    heads = bare_heads(q, q, 1.0)
+    for module in measures.discover():
+        values, measure = module.compute(heads), module.MEASURE
+        if measure.histogram_kind is None:
+            assert values.min() >= measure.low and values.max() <= measure.high, measure.id

@@ -1,0 +1,73 @@
+"""The report's command line: one line per mistake, its exit code, and nothing lost."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from planting import PLANTED, ROOT, write_counters
+
+from report.build import Built
+
+
+def report(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "report", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["biuld"], 2, "Did you mean 'build'"),
+        (["build"], 2, "Missing parameter: counters"),
+        (["build", "nowhere.duckdb"], 7, "no such file"),
+        (["build", "README.md"], 7, "not a DuckDB file"),
+        (["check", "README.md", "site"], 7, "not a DuckDB file"),
+        (["serve", "nowhere"], 5, "no site there"),
+        (["serve", "--port", "99999"], 2, "99999"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_its_exit_code(arguments: list[str], code: int, words: str) -> None:
+    done = report(*arguments)
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "; fix: " in done.stderr
+    assert words in done.stderr
+
+
+def test_an_unfinished_run_says_how_far_it_got(tmp_path: Path) -> None:
+    counters = write_counters(tmp_path / "c.duckdb", PLANTED, shards_done=3)
+    done = report("build", counters, "--out", tmp_path / "site", "--publish", tmp_path / "h.duckdb")
+    assert done.returncode == 7
+    assert "3 of 8 shards" in done.stderr
+    assert "--allow-partial" in done.stderr
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_unfinished_run_that_is_allowed_wears_a_banner(tmp_path: Path) -> None:
+    counters = write_counters(tmp_path / "c.duckdb", PLANTED, shards_done=3)
+    done = report("build", counters, "--out", tmp_path / "site", "--publish", tmp_path / "h.duckdb", "--allow-partial")
+    assert done.returncode == 0, done.stderr
+    assert "The run is unfinished" in (tmp_path / "site" / "figures" / "toy-activation" / "index.html").read_text()
+
+
+def test_the_check_ends_with_0_on_a_true_site_and_1_on_a_false_one(copy_of_built: tuple[Path, Path], built: Built) -> None:
+    published, site = copy_of_built
+    assert report("check", published, site).returncode == 0
+    page = site / "index.html"
+    page.write_text(page.read_text().replace(">45.8<", ">45.7<", 1))
+    done = report("check", published, site)
+    assert done.returncode == 1
+    assert "45.7" in done.stderr
+
+
+def test_a_port_in_use_is_named_with_the_next_one(built: Built) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = report("serve", built.site, "--port", port)
+    assert done.returncode == 5
+    assert f"try --port {port + 1}" in done.stderr
