@@ -47,7 +47,7 @@ def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], descript
     y = alt.Y("low:Q", title="# heads", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(domain=[0, tallest * theme.HEADROOM], nice=False))
     bars = base.mark_bar(stroke="#2b3036", strokeWidth=0.7).encode(x=x, y=y, y2="high:Q", color=colour, tooltip=tooltip)
     labels = (
-        base.transform_filter("datum.room")
+        base.transform_filter(f"(datum.high - datum.low) / {tallest * theme.HEADROOM} * height >= {theme.LABEL_PIXELS}")
         .transform_calculate(middle="(datum.low + datum.high) / 2")
         .mark_text(fontSize=12, fontWeight=500)
         .encode(x=x, y="middle:Q", text="percent:N", fill=alt.Fill("ink:N", scale=None, legend=None), tooltip=tooltip)
@@ -72,9 +72,6 @@ def segments(cells: list[dict[str, Fact]]) -> list[Segment]:
         row |= {"percent": cell["pct"].text + " %", "low": low, "high": low + heads, "stack": cell["stack_ordinal"].value, "colour": colour}
         row |= {"ink": theme.ink_on(theme.fill(colour)), "inkSafe": theme.ink_on(theme.fill(colour, safe=True))}
         rows.append(row)
-    tallest = max(heights.values(), default=0) or 1
-    for row in rows:
-        row["room"] = (row["high"] - row["low"]) / tallest * theme.HEIGHT / theme.HEADROOM >= theme.LABEL_PIXELS
     return rows
 
 

@@ -31,13 +31,17 @@ def majority(values: Values) -> str:
 
 
 def trend(values: Values) -> str:
-    """Direction of the bands over depth and the strength of the evidence for it."""
+    """Direction of the bands over depth and the strength of the evidence for it.
+
+    Free permutation of layers takes neighbours for strangers; where turning the order of layers around (`shift`) gives no hint, it is a hint at most.
+    """
     if number(values, "heads") < FEW_HEADS:
         return "few"
     effect, p = number(values, "effect"), number(values, "p")
     if not (abs(effect) >= SMALL_EFFECT and p < HINT):
         return "none"
-    return ("" if p < EVIDENCE else "hint of ") + ("rise" if effect > 0 else "fall")
+    shift = number(values, "shift")
+    return ("" if p < EVIDENCE and not shift >= HINT else "hint of ") + ("rise" if effect > 0 else "fall")
 
 
 def unusual(values: Values) -> str:
@@ -73,7 +77,14 @@ def rarity(values: Values) -> str:
         return "absent"
     if heads == 1:
         return "single"
+    if 2 * heads > everything:
+        return "most"
     return "rare" if heads < FEW_HEADS and heads < everything / 10 else "common"
+
+
+def presence(values: Values) -> str:
+    """Whether a band holds any head."""
+    return "absent" if number(values, "heads") == 0 else "present"
 
 
 def size(values: Values) -> str:
@@ -101,6 +112,7 @@ RULES: dict[str, Callable[[Values], str]] = {
     "evidence": evidence,
     "leads": leads,
     "rarity": rarity,
+    "presence": presence,
     "size": size,
     "steadiness": steadiness,
     "agreement": agreement,
@@ -147,8 +159,10 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         "absent": ("No head falls in the {low} band",),
         "single": ("A single head falls in the {low} band", "too few to compare ranges"),
         "rare": ("Heads in the {low} band are rare", "too few to compare ranges"),
-        "common": ("The {low} band is no rarity", "enough to see where they lie"),
+        "common": ("The {low} band is no rarity:",),
+        "most": ("Range by range, the {low} band holds",),
     },
+    "presence": {"absent": ("No head falls in the {high} band",), "present": ("The {high} band has its heads",)},
     "size": {"few": ("on few heads",), "many": ("over many heads",)},
     "steadiness": {
         "steady": ("Another sample of text would hardly move the bars",),
@@ -157,7 +171,7 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "agreement": {
         "most": ("Both yardsticks pick mostly the same heads",),
-        "many": ("The two yardsticks agree on about half of the heads or more",),
+        "many": ("The two yardsticks agree on more than half of these heads",),
         "few": ("The two yardsticks pick different heads",),
     },
 }

@@ -171,7 +171,7 @@ def schema(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         f"select table_name, column_name, data_type, comment from duckdb_columns() {own} order by table_name, column_index"
     ).fetchall():
         columns.setdefault(table, []).append({"name": inert(name), "type": kind.lower(), "comment": inert(comment)})
-    return [{"name": name, "comment": inert(comment), "columns": columns[name]} for name, comment, _ in things]
+    return [{"name": name, "comment": inert(comment), "columns": columns[name], "view": place == 0} for name, comment, place in things]
 
 
 def write_summary(path: Path, drawings: list[Drawing]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 WIDTH = 640
 HEIGHT = 360
 # The home page shows its chart and three observations on one screen.
-HOME_HEIGHT = 270
+HOME_HEIGHT = 255
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 # Room above the tallest bar, so that its outline is not cut.
 HEADROOM = 1.03

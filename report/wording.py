@@ -101,10 +101,10 @@ class HeadsAuthor(Author):
 
     def reading(self, twin: str | None) -> Reading:
         """All sentences; `twin` is the figure to compare with, where there is one."""
-        trend = self.claim("trend", heads=self.trend["heads"], effect=self.trend["effect"], p=self.trend["p"])
+        trend = self.claim("trend", heads=self.trend["heads"], effect=self.trend["effect"], p=self.trend["p"], shift=self.trend["shift_p"])
         majority = self.claim("majority", base=self.focus["heads"], far=self.bands[-1]["heads"], all=self.coverage["heads"])
         joint = "" if trend.decision in ("none", "few") else ","
-        scored = [self.leads(), self.far_band(), self.extremes(), self.order(trend), self.steadiness(), self.only_once()]
+        scored = [self.base_band() or self.leads(), self.far_band(), self.extremes(), self.order(trend), self.steadiness(), self.only_once()]
         return Reading(
             f"{majority.say()}{joint} {trend.say()}.",
             self.summary(),
@@ -116,9 +116,12 @@ class HeadsAuthor(Author):
     def summary(self) -> str:
         """How many heads fall in the two end bands."""
         base, far, shown = self.bands[0], self.bands[-1], self.coverage["heads"]
+        largest = self.coverage
+        middle = largest["largest_label"].value not in (base["band_label"].value, far["band_label"].value)
+        most = f" The largest band is {largest['largest_label']}, with {largest['largest_heads']}." if middle else ""
         return (
             f"Of {shown} heads, {base['heads']} ({base['pct']} %) fall in {base['band_label']}, the {self.words['high']} band; "
-            f"{far['heads']} ({far['pct']} %) fall in {far['band_label']}, the {self.words['low']}."
+            f"{far['heads']} ({far['pct']} %) fall in {far['band_label']}, the {self.words['low']}.{most}"
         )
 
     def far_band(self) -> Scored:
@@ -131,7 +134,15 @@ class HeadsAuthor(Author):
             return 2.6, f"**{found.say()}**, {far['band_label']}: it lies in layers {far['some_range_label']}."
         rows = self.ledger.ask("far_band", **self.keys)
         counts = listed([f"{row['heads'].word} in {row['range_label']}" for row in rows])
-        return (2.4 if found.decision == "rare" else 1.5), f"**{found.say()}**: {counts} – {found.say(1)}."
+        if found.decision == "rare":
+            return 2.4, f"**{found.say()}**: {counts} – {found.say(1)}."
+        return 1.5, f"**{found.say()}** {counts}."
+
+    def base_band(self) -> Scored | None:
+        """The band on the baseline, where it is empty: then there is nothing to say of where it leads."""
+        base = self.bands[0]
+        found = self.claim("presence", heads=base["heads"])
+        return (2.6, f"**{found.say()}**, {base['band_label']}, at any depth.") if found.decision == "absent" else None
 
     def extremes(self) -> Scored | None:
         """Where the band on the baseline is widest and narrowest."""
@@ -151,11 +162,11 @@ class HeadsAuthor(Author):
             return 2.0, f"**{trend.say(1)}**: the figure shows {facts['heads'].word}."
         often = self.claim("unusual", p=facts["p"])
         shift = self.claim("unusual", "/shift", p=facts["shift_p"])
-        turning = "turning the order of layers around, which keeps neighbours together,"
-        shifted = f"{shift.say(1)} {turning.rstrip(',')}" if shift.decision == often.decision else f"{turning} {shift.say()}"
+        shifting = "shifting them around in order"
+        shifted = f"{shift.say(1)} {shifting}" if shift.decision == often.decision else f"{shifting} {shift.say()}"
         return 2.0, (
-            f"**{trend.say(1)}.** Of two heads from different ranges the deeper one lies in the lower band in {facts['lower_pair_pct']} % of pairs, "
-            f"in the higher in {facts['higher_pair_pct']} %, level in {facts['level_pair_pct']} % (Somers' D {facts['effect']}). "
+            f"**{trend.say(1)}.** Of two heads from different ranges, the deeper lies lower in {facts['lower_pair_pct']} % of pairs, "
+            f"higher in {facts['higher_pair_pct']} %, level in {facts['level_pair_pct']} % (Somers' D {facts['effect']}). "
             f"Shuffling whole layers {often.say()}{self.chance(often, facts['p'])}; {shifted}{self.chance(shift, facts['shift_p'])}."
         )
 
@@ -195,6 +206,9 @@ class HeadsAuthor(Author):
         rows = self.ledger.ask("top_heads", **self.keys)
         if not rows:
             return None
+        top = rows[0]
+        if int(str(top["tied"].value)) > 1:
+            return f"{top['tied'].Word} heads reach {top['value']}, the highest value to two decimals."
         return "Highest of all lie " + listed([f"{row['head_label']} ({row['value']})" for row in rows]) + "."
 
     def printed_sums(self) -> str | None:

@@ -69,7 +69,7 @@ def test_the_chart_has_the_geometry_of_the_reference(built: Built) -> None:
     assert bars["color"]["scale"]["domain"] == ["[0, 20)", "[20, 40)", "[40, 60)", "[60, 80)", "[80, 100]"]
     assert bars["color"]["scale"]["range"][-1] == theme.PALETTE["green"]
     (green,) = [row for row in spec["layer"][0].get("data", spec["data"])["values"] if (row["range"], row["band"]) == ("[0, 2)", "[80, 100]")]
-    assert (green["low"], green["high"], green["percent"], green["room"]) == (0, 4, "66.7 %", True)
+    assert (green["low"], green["high"], green["percent"]) == (0, 4, "66.7 %")
 
 
 def test_both_schemes_have_a_picture_with_the_same_percentages(built: Built) -> None:

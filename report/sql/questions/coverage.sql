@@ -8,6 +8,10 @@ with
         from layer_range
         where run_id = $run_id and figure = $figure
     ),
+    largest as (
+        select arg_max(band_label, heads) as largest_label, max(heads) as largest_heads
+        from (select band_label, sum(heads)::bigint as heads from band_counts where run_id = $run_id and figure = $figure group by band_label)
+    ),
     edges as (
         select count(*) as bands, arg_min(label, stack_ordinal) as base_label, arg_max(label, stack_ordinal) as far_label,
             arg_min(colour, stack_ordinal) as base_colour
@@ -26,11 +30,12 @@ with
             runs.heads_per_layer, runs.scored_tokens, runs.windows_done, runs.shards_done, runs.shards, runs.window_tokens, runs.corpus, runs.dtype, runs.hardware,
             runs.quantisation, runs.status, coalesce(runs.source, published.source) as source, ranges, bands, base_label, far_label, base_colour,
             least_layers, most_layers, least_layers * runs.heads_per_layer as least_heads, most_layers * runs.heads_per_layer as most_heads,
-            figure_threshold.threshold, crossing_heads, crossing.pct as crossing_pct, measure.unit, measure.definition
+            figure_threshold.threshold, crossing_heads, crossing.pct as crossing_pct, largest_label, largest_heads, measure.unit, measure.definition
         from runs
         cross join shown
         cross join spans
         cross join edges
+        cross join largest
         cross join crossing
         cross join published
         join figure on figure.figure = $figure

@@ -3,12 +3,13 @@
 -- reads: head_band, figure, head_measure
 with
     ranked as (
-        select row_number() over (order by value desc, layer, head) as rank, layer, head, value, figure
+        select row_number() over (order by value desc, layer, head) as rank, layer, head, value, figure,
+            count(*) over (partition by printf('%.2f', value)) as tied
         from head_band
         where run_id = $run_id and figure = $figure
     ),
     final as (
-        select rank, printf('L%dH%d', ranked.layer, ranked.head) as head_label, value, low, high
+        select rank, printf('L%dH%d', ranked.layer, ranked.head) as head_label, value, tied, low, high
         from ranked
         join figure using (figure)
         left join head_measure
