@@ -20,6 +20,9 @@ from extract.errors import EnvironmentRefusal, ModelRefusal
 from extract.progress import quiet_transformers, waiting
 
 EMBEDDED = "embedded"
+# What the database calls them.
+MODEL_TITLE = "SmolLM2-135M-Instruct"
+CORPUS_TITLE = "lead sections of English Wikipedia articles"
 MODEL_LICENCE = "Apache-2.0"
 QUANTISATION = "Q4_1 (4-bit), dequantised to float32"
 CORPUS_LICENCE = "CC BY-SA 4.0"

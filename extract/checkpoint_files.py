@@ -36,7 +36,7 @@ def locate(model: str, revision: str | None = None, weights_sha256: str | None =
     Raises ModelRefusal for what is missing, unsafe or incomplete, EnvironmentRefusal for a hub that cannot be reached."""
     if model == assets.EMBEDDED:
         folder, sha256 = assets.fetch_model()
-        return Located(folder, model, None, (folder / "model.safetensors",), sha256, assets.QUANTISATION)
+        return Located(folder, assets.MODEL_TITLE, None, (folder / "model.safetensors",), sha256, assets.QUANTISATION)
     path = Path(model).expanduser()
     if path.is_dir():
         folder, name, revision = path, fingerprint.own_name(path), None

@@ -64,7 +64,7 @@ def read(corpus: str) -> Corpus:
 
 def corpus_name(corpus: str) -> str:
     """The corpus's name for the database: the file's, folder's or pattern's own name, never its path."""
-    return corpus if corpus == assets.EMBEDDED else fingerprint.own_name(Path(corpus))
+    return assets.CORPUS_TITLE if corpus == assets.EMBEDDED else fingerprint.own_name(Path(corpus))
 
 
 def _files(corpus: str) -> list[Path]:

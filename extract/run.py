@@ -65,6 +65,8 @@ def measure(config: RunConfig, out: Path, *, must_resume: bool = False, command:
     """Measure what is missing of a run, and publish it. `command` is what the user is told to repeat after an interruption.
 
     Raises a Refusal: DatabaseRefusal where the name stands for another run, or with must_resume for none; Interrupted."""
+    # Read when torch is loaded, be it to convert the model: threads that spin while they wait are four times slower beside other work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     started = time.monotonic()
     with Stop() as stop, Store(out) as store:
         try:
@@ -94,9 +96,6 @@ def _plan(config: RunConfig, store: Store, must_resume: bool) -> Job:
 
 
 def _load(job: Job, out: Path) -> Loaded:
-    # Read once, when torch is loaded. Threads that spin while they wait run four times slower where others use the processor too.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
     from extract.attention import self_test
     from extract.checkpoint import load, open_checkpoint
 

@@ -1,7 +1,7 @@
 """The check: a site is true when every number on it can be asked for again.
 
-It parses the built HTML, asks the published file the question behind each fact, takes each claim's decision anew, and compares; it imports no renderer.
-What it looks at:
+It parses the built HTML, asks the published file the question behind each fact, takes each claim's decision anew, and compares; it imports
+no renderer. What it looks at:
     tables   each table of the file has the fingerprint that facts.json gives
     facts    question unchanged, value the same as the file's answer, text one of the value's spellings
     pages    every fact on a page stands in facts.json, with the same value; generated sections hold no digit outside a fact
@@ -154,7 +154,9 @@ class Recount:
             return f"{name}: value {value} in the page, {fact['value']} in facts.json"
         spellings = {fact["text"]}
         if isinstance(fact["value"], int) and 0 <= fact["value"] < len(NUMBER_WORDS):
-            spellings |= {NUMBER_WORDS[fact["value"]], NUMBER_WORDS[fact["value"]].capitalize()}
+            spellings.add(NUMBER_WORDS[fact["value"]])
+        # A count in words or a name may open a sentence.
+        spellings |= {written[:1].upper() + written[1:] for written in spellings}
         return None if text in spellings else f"{name}: the page reads {text}, the fact {fact['text']}"
 
     def compare_rendered_claim(self, node: LexborNode) -> str | None:
@@ -169,7 +171,7 @@ class Recount:
 def stray_digits(section: LexborNode) -> list[str]:
     """Pieces of visible text that hold a digit, in a generated section, outside facts and code."""
     clone = LexborHTMLParser(section.html or "")
-    for node in clone.css("data[data-fact], code, pre, template, script, style, svg"):
+    for node in clone.css("data[data-fact], [data-claim], code, pre, template, script, style, svg"):
         node.decompose()
     return [piece.strip() for piece in (clone.text(separator="\n") or "").splitlines() if re.search(r"\d", piece)]
 

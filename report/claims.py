@@ -1,13 +1,13 @@
 """Claims: the words that say more than a number, each decided from facts by one rule.
 
-`RULES` maps a kind of claim to its rule (values of facts → decision) and `PHRASES` each decision to the wordings it allows. The renderer and `report check`
-share these two tables and nothing else: the check asks the published file for the facts again and decides anew.
+`RULES` maps a kind of claim to its rule (values of facts → decision) and `PHRASES` each decision to the wordings it allows. The renderer
+and `report check` share these two tables and nothing else: the check asks the published file for the facts again and decides anew.
 Levels: p < .05 is evidence, p < .2 a hint, anything above none. An effect under .1 (Somers' D) is called none whatever its p-value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from report.facts import Fact, Ledger, Value
+from report.facts import Fact, Ledger, Value, inert
 
 EVIDENCE = 0.05
 HINT = 0.2
@@ -33,7 +33,8 @@ def majority(values: Values) -> str:
 def trend(values: Values) -> str:
     """Direction of the bands over depth and the strength of the evidence for it.
 
-    Free permutation of layers takes neighbours for strangers; where turning the order of layers around (`shift`) gives no hint, it is a hint at most.
+    Free permutation of layers takes neighbours for strangers; where turning the order of layers around (`shift`) gives no hint, it is a
+    hint at most.
     """
     if number(values, "heads") < FEW_HEADS:
         return "few"
@@ -188,8 +189,8 @@ class Claim:
 
     def say(self, wording: int = 0) -> str:
         """The phrase as HTML that names the claim."""
-        phrase = PHRASES[self.kind][self.decision][wording].format(**dict(self.words))
-        return f'<span data-claim="{self.id}">{phrase}</span>'
+        phrase = PHRASES[self.kind][self.decision][wording].format(**{name: inert(word) for name, word in self.words})
+        return f'<span data-claim="{inert(self.id, keep="_/")}">{phrase}</span>'
 
 
 def claim(ledger: Ledger, kind: str, place: str, words: dict[str, str], **facts: Fact) -> Claim:

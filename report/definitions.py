@@ -69,7 +69,8 @@ def check_threshold(connection: duckdb.DuckDBPyConnection, figure: Figure) -> No
     if figure.threshold is None:
         return
     edges = connection.execute(
-        "select distinct histogram_bin.low from histogram_bin join measure on measure.histogram_kind = kind where measure.id = $1 order by all",
+        "select distinct histogram_bin.low from histogram_bin join measure on measure.histogram_kind = kind where measure.id = $1 "
+        "order by all",
         [figure.measure],
     ).fetchall()
     if not edges:
@@ -130,18 +131,21 @@ def add_published_figures(connection: duckdb.DuckDBPyConnection, first_ordinal: 
             [(name, first_ordinal + place, "published", None, None, None, name, title, "colour in the published figure")],
         )
     connection.execute(
-        "insert into band select distinct figure, figure, band_ordinal, band_colour, null::double, null::double, false, band_colour, band_ordinal "
+        "insert into band select distinct figure, figure, band_ordinal, band_colour, null::double, null::double, false, band_colour, "
+        "band_ordinal "
         "from published_count order by all"
     )
     connection.execute(
-        "insert into layer_range select distinct figure, figure, range_ordinal, range_label, first_layer, end_layer from published_count order by all"
+        "insert into layer_range select distinct figure, figure, range_ordinal, range_label, first_layer, end_layer from published_count "
+        "order by all"
     )
 
 
 def add_tests(connection: duckdb.DuckDBPyConnection) -> None:
     """Rows in table test_result: the trend over layer ranges of every figure with two ranges or more."""
     for run_id, figure, kind in connection.execute(
-        "select distinct layer_range.run_id, figure, figure.kind from layer_range join figure using (figure) where range_ordinal = 1 order by all"
+        "select distinct layer_range.run_id, figure, figure.kind from layer_range join figure using (figure) where range_ordinal = 1 "
+        "order by all"
     ).fetchall():
         results = published_trends(connection, figure) if kind == "published" else measured_trends(connection, run_id, figure)
         rows = [

@@ -1,7 +1,8 @@
 """Facts: the only way a number – or a name that holds digits – reaches a page.
 
-A fact says which question (.sql), with which parameters, which row and which column it came from; `facts.json` publishes them all, and `report check` asks
-the same questions again. A fact renders as `<data value="VALUE" data-fact="ID">TEXT</data>` inside a link to its query on the same page."""
+A fact says which question (.sql), with which parameters, which row and which column it came from; `facts.json` publishes them all, and
+`report check` asks the same questions again. A fact renders as `<data value="VALUE" data-fact="ID">TEXT</data>` inside a link to its query
+on the same page."""
 
 import json
 import math
@@ -86,11 +87,12 @@ class Fact:
 
     @property
     def Word(self) -> str:
-        """The fact as a word that opens a sentence."""
-        return self.render(self.in_words().capitalize())
+        """The fact as a word that opens a sentence; a name gets a capital."""
+        text = self.in_words()
+        return self.render(text[:1].upper() + text[1:])
 
     def in_words(self) -> str:
-        """The text of a count to nine in words, else in digits."""
+        """The text of a count to nine in words; any other as it is."""
         return WORDS[self.value] if isinstance(self.value, int) and 0 <= self.value < len(WORDS) else self.text
 
     def render(self, text: str) -> str:
@@ -167,7 +169,8 @@ class Ledger:
             }
 
     def write(self, path: Path, tables: dict[str, str], inputs: str) -> None:
-        """Publish as JSON, one fact per line; `tables` are the fingerprints of the published file, `inputs` of what the site is made from."""
+        """Publish as JSON, one fact per line; `tables` are the fingerprints of the published file, `inputs` of what the site is made
+        from."""
         claims = [self.claims[name] for name in sorted(self.claims)]
         lines = ",\n".join(script_safe(entry) for entry in self.entries())
         judged = ",\n".join(script_safe(claim) for claim in claims)

@@ -1,7 +1,7 @@
 """Pages: Markdown for MkDocs from templates, readings and charts.
 
-Templates hold no arithmetic and no digits; everything that varies is a fact, a claim or a chart. Autoescape is off because facts escape themselves:
-anything else that comes from the database passes through `inert`."""
+Templates hold no arithmetic and no digits; everything that varies is a fact, a claim or a chart. Autoescape is off because facts escape
+themselves: anything else that comes from the database passes through `inert`."""
 
 import html
 import json
@@ -27,7 +27,7 @@ ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
-    autoescape=False,
+    autoescape=False,  # noqa: S701 – pages are Markdown; facts and `inert` escape what comes from the data
 )
 
 

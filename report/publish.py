@@ -2,8 +2,8 @@
 
     counters.duckdb (read only) → copy → definitions.sql + rows → sql/views → headcount.duckdb
 
-The copy is made beside its target and renamed at the end, so a reader never sees half a file. It is written in DuckDB's 1.0 storage format, which every
-client since opens."""
+The copy is made beside its target and renamed at the end, so a reader never sees half a file. It is written in DuckDB's 1.0 storage format,
+which every client since opens."""
 
 import os
 import tomllib

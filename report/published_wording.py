@@ -13,12 +13,12 @@ class PublishedAuthor(Author):
         moves = self.claim("steps", up=self.focus["steps_up"], down=self.focus["steps_down"], steps=self.focus["steps"])
         size = self.claim("size", heads=self.coverage["heads"])
         observations: list[str | None] = [self.ends(), self.leads()[1], self.other_steady_band(), self.rare_band(), self.heads_shown()]
+        share = f"{base['heads']} are {base['band_label']} ({base['pct']} %)"
+        model = self.coverage["model_heads"]
+        of_model = f" of the model's {model}" if model.value else ""
         return Reading(
-            f"{str(base['band_label'].value).capitalize()} {moves.say()}, {size.say()}.",
-            f"The figure shows {self.coverage['heads']} of the model's {self.coverage['model_heads']} heads; {base['heads']} are {base['band_label'].value} "
-            f"({base['pct']} %)."
-            if self.coverage["model_heads"].value
-            else f"The figure shows {self.coverage['heads']} heads; {base['heads']} are {base['band_label'].value} ({base['pct']} %).",
+            f"{base['band_label'].Word} {moves.say()}, {size.say()}.",
+            f"The figure shows {self.coverage['heads']}{of_model} heads; {share}.",
             tuple(text for text in observations if text)[:MOST_OBSERVATIONS],
             tuple(text for text in (self.shares(), printed_sums(self.ranges)) if text),
             (self.meaning(),),
@@ -31,7 +31,7 @@ class PublishedAuthor(Author):
     def shares(self) -> str:
         """The share of the band on the baseline, range by range."""
         shares = listed([f"{cell['pct']} % in {cell['range_label']}" for cell in self.base_cells()])
-        return f"The share of {self.bands[0]['band_label'].value} is {shares}."
+        return f"The share of {self.bands[0]['band_label']} is {shares}."
 
     def ends(self) -> str | None:
         """First against last range, with the exact test and the loose ends."""
@@ -43,8 +43,9 @@ class PublishedAuthor(Author):
         statistic = f" (exact trend test, p {base['p']})" if found.decision != "none" else ""
         return (
             f"**From {first['heads'].word} of {first['range_heads'].word} to {last['heads'].word} of {last['range_heads'].word}.** "
-            f"If heads were independent, so ordered a change {found.say()}{statistic}; which step carries it cannot be told. The ends are loose: "
-            f"{first['low_pct']}–{first['high_pct']} % in the first range, {last['low_pct']}–{last['high_pct']} % in the last (Wilson intervals)."
+            f"If heads were independent, so ordered a change {found.say()}{statistic}; which step carries it cannot be told. "
+            f"The ends are loose: {first['low_pct']}–{first['high_pct']} % in the first range, "
+            f"{last['low_pct']}–{last['high_pct']} % in the last (Wilson intervals)."
         )
 
     def other_steady_band(self) -> str | None:
@@ -56,7 +57,7 @@ class PublishedAuthor(Author):
                 moves = self.claim("steps", place, up=band["steps_up"], down=band["steps_down"], steps=band["steps"])
                 found = self.claim("evidence", place, p=band["p"])
                 return (
-                    f"**{str(band['band_label'].value).capitalize()} {moves.say(1)}**, from {band['first_pct']} to {band['last_pct']} % – "
+                    f"**{band['band_label'].Word} {moves.say(1)}**, from {band['first_pct']} to {band['last_pct']} % – "
                     f"on {band['heads'].word} heads, {found.say(1)}."
                 )
         return None
@@ -65,7 +66,8 @@ class PublishedAuthor(Author):
         """A band that holds a single head."""
         for band in self.bands[1:]:
             if band["heads"].value == 1:
-                return f"**{str(band['band_label'].value).capitalize()} stands for {band['heads'].word} head**, in {band['some_range_label']}; nothing should rest on it."
+                where = f"{band['heads'].word} head**, in {band['some_range_label']}"
+                return f"**{band['band_label'].Word} stands for {where}; nothing should rest on it."
         return None
 
     def heads_shown(self) -> str:
@@ -81,6 +83,6 @@ class PublishedAuthor(Author):
     def meaning(self) -> str:
         """What so few heads support."""
         return (
-            "The order of the shares is a property of the heads that were shown. Whether it is one of the model depends on how they were chosen, "
-            "which the published figure does not tell; the test takes heads as independent of each other, and heads of one layer are not."
+            "The order of the shares is a property of the heads that were shown. Whether it is one of the model depends on how they were "
+            "chosen, which the published figure does not tell; the test takes heads as independent, and heads of one layer are not."
         )

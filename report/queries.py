@@ -1,7 +1,7 @@
 """SQL as files: one question per file in sql/questions, one view per file in sql/views.
 
-A file opens with `-- question:`, `-- grain: one row per (columns)` – or `one row` – and `-- reads:`; parameters are written `$name`. The columns of the
-grain are the key by which a row is found again, so a fact names its row the same way in every build."""
+A file opens with `-- question:`, `-- grain: one row per (columns)` – or `one row` – and `-- reads:`; parameters are written `$name`. The
+columns of the grain are the key by which a row is found again, so a fact names its row the same way in every build."""
 
 import hashlib
 import re

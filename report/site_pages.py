@@ -164,7 +164,8 @@ def schema(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Views first, then tables, with the comments of the published file."""
     own = "where not internal and database_name <> 'temp'"
     things = connection.execute(
-        f"select view_name, comment, 0 from duckdb_views() {own} union all select table_name, comment, 1 from duckdb_tables() {own} order by 3, 1"
+        f"select view_name, comment, 0 from duckdb_views() {own} union all "
+        f"select table_name, comment, 1 from duckdb_tables() {own} order by 3, 1"
     ).fetchall()
     columns: dict[str, list[dict[str, str]]] = {}
     for table, name, kind, comment in connection.execute(

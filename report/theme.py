@@ -1,7 +1,8 @@
 """Type, colour and chart sizes, chosen once.
 
-Neighbouring bands differ in lightness as well as in hue (CIE L* by at least 12, tested), so a chart survives a greyscale printer; the second palette is a
-diverging blue-to-red ramp that the common colour-vision deficiencies keep apart (after ColorBrewer RdBu, Brewer 2003)."""
+Neighbouring bands differ in lightness as well as in hue (CIE L* by at least 12, tested), so a chart survives a greyscale printer; the
+second palette is a diverging blue-to-red ramp that the common colour-vision deficiencies keep apart (after ColorBrewer RdBu, Brewer
+2003)."""
 
 from typing import Any
 

@@ -1,7 +1,8 @@
 """Tests of a trend over layer ranges: which p-value a figure may put beside its words.
 
-Heads of one layer are dependent, so layers are what is permuted; neighbours in depth are alike, so circular shifts of the layer order stand beside the
-free permutation. Counts that somebody published name no layers: there only a test that takes heads as independent is possible, and the page says so.
+Heads of one layer are dependent, so layers are what is permuted; neighbours in depth are alike, so circular shifts of the layer order stand
+beside the free permutation. Counts that somebody published name no layers: there only a test that takes heads as independent is possible,
+and the page says so.
 Sources: Somers (1962) for D; Cochran (1954) and Armitage (1955) for the exact trend test."""
 
 from dataclasses import dataclass
@@ -68,8 +69,8 @@ def circular_shift(layers: NDArray[np.int64], edges: tuple[int, ...]) -> Trend:
 def cochran_armitage_exact(inside: list[int], totals: list[int]) -> Trend:
     """Exact trend test of a share over ranges, given both margins; takes heads as independent of each other.
 
-    `inside`: heads in the band per range; `totals`: heads per range. The statistic is Σ range · inside; p sums the arrangements whose statistic
-    lies at least as far from its expectation.
+    `inside`: heads in the band per range; `totals`: heads per range. The statistic is Σ range · inside; p sums the arrangements whose
+    statistic lies at least as far from its expectation.
     """
     ways: dict[tuple[int, int], int] = {(0, 0): 1}
     for score, total in enumerate(totals):

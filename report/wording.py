@@ -1,13 +1,13 @@
 """Sentences: what a page says of one figure and run, put together from facts and claims.
 
-Every number, label and name with digits is a fact; every judging word is a claim. What is exceptional comes first, and at most five observations are
-kept. The sentences are plain Python so that a type checker and a reader see them whole; pages put them in place."""
+Every number, label and name with digits is a fact; every judging word is a claim. What is exceptional comes first, and at most five
+observations are kept. The sentences are plain Python so that a type checker and a reader see them whole; pages put them in place."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from report.claims import Claim, claim
-from report.facts import Fact, Ledger
+from report.facts import Fact, Ledger, inert
 
 Row = dict[str, Fact]
 # An observation with its importance: exceptions and absences above extremes, extremes above what is as one would expect.
@@ -42,7 +42,8 @@ class Author(ABC):
 
     def __init__(self, ledger: Ledger, run_id: str, figure: str, words: dict[str, str]) -> None:
         keys = {"run_id": run_id, "figure": figure}
-        self.ledger, self.keys, self.words, self.place = ledger, keys, words, f"{run_id}/{figure}"
+        self.ledger, self.keys, self.place = ledger, keys, f"{run_id}/{figure}"
+        self.plain_words, self.words = words, {name: inert(word) for name, word in words.items()}
         self.coverage = ledger.one("coverage", **keys)
         self.cells = ledger.ask("band_counts", **keys)
         self.ranges = ledger.ask("range_totals", **keys)
@@ -57,7 +58,7 @@ class Author(ABC):
 
     def claim(self, kind: str, place: str = "", **facts: Fact) -> Claim:
         """A claim about this figure and run."""
-        return claim(self.ledger, kind, f"{self.place}{place}", self.words, **facts)
+        return claim(self.ledger, kind, f"{self.place}{place}", self.plain_words, **facts)
 
     def leads(self) -> Scored:
         """Which ranges the band on the baseline leads."""
@@ -72,7 +73,8 @@ class Author(ABC):
             case "nowhere":
                 return (
                     2.1,
-                    f"**{found.say()}**; in {focus['not_led_label']}, for one, {focus['rival_label']} holds {focus['rival_heads'].word} heads.",
+                    f"**{found.say()}**; in {focus['not_led_label']}, for one, "
+                    f"{focus['rival_label']} holds {focus['rival_heads'].word} heads.",
                 )
         if focus["ranges_minor"].value == 1:
             return 2.5, f"**{found.say()}**, but in {focus['minor_label']} only by a plurality: there it is no majority."
@@ -104,7 +106,14 @@ class HeadsAuthor(Author):
         trend = self.claim("trend", heads=self.trend["heads"], effect=self.trend["effect"], p=self.trend["p"], shift=self.trend["shift_p"])
         majority = self.claim("majority", base=self.focus["heads"], far=self.bands[-1]["heads"], all=self.coverage["heads"])
         joint = "" if trend.decision in ("none", "few") else ","
-        scored = [self.base_band() or self.leads(), self.far_band(), self.extremes(), self.order(trend), self.steadiness(), self.only_once()]
+        scored = [
+            self.base_band() or self.leads(),
+            self.far_band(),
+            self.extremes(),
+            self.order(trend),
+            self.steadiness(),
+            self.only_once(),
+        ]
         return Reading(
             f"{majority.say()}{joint} {trend.say()}.",
             self.summary(),
@@ -220,7 +229,8 @@ class HeadsAuthor(Author):
         about = f"Over the {self.coverage['ranges'].word} layer ranges the bands {trend.say(2)}."
         return (
             about
-            + " The test asks whether layers could trade places without anyone noticing; it says nothing of single heads, and nothing of why."
+            + " The test asks whether layers could trade places without anyone noticing; it says nothing of single heads, "
+            + "and nothing of why."
         )
 
     def agreement(self, twin: str) -> str | None:
@@ -230,8 +240,8 @@ class HeadsAuthor(Author):
             return None
         found = self.claim("agreement", pct=facts["pct"])
         return (
-            f"{found.say()}: of the {facts['heads'].word} heads in {facts['band_label']} here, {facts['shared_heads'].word} ({facts['pct']} %) "
-            f"stand on the baseline of *{facts['other_title'].value}* too."
+            f"{found.say()}: of the {facts['heads'].word} heads in {facts['band_label']} here, {facts['shared_heads'].word} "
+            f"({facts['pct']} %) stand on the baseline of *{facts['other_title']}* too."
         )
 
 

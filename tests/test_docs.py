@@ -20,7 +20,9 @@ def test_every_make_target_command_and_file_that_a_page_names_exists(page: Path)
     text = page.read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
-    assert [name for name in re.findall(r"\bmake ([a-z][a-z-]+)\b(?!\])", text) if name not in targets and name not in ("sure", "it", "alone")] == []
+    assert [
+        name for name in re.findall(r"\bmake ([a-z][a-z-]+)\b(?!\])", text) if name not in targets and name not in ("sure", "it", "alone")
+    ] == []
     for package, command in re.findall(r"python -m (extract|report) ([a-z-]+)", text):
         source = (ROOT / package / "__main__.py").read_text()
         assert re.search(rf'command\("{command}"\)|def {command}\(', source), f"{package} {command}"

@@ -36,6 +36,8 @@ def test_extract_imports_no_chart_and_nothing_of_report() -> None:
 
 @pytest.mark.parametrize("command", [["run", "--help"], ["import-heads", "--help"], ["import-counts", "--help"], ["windows", "--help"]])
 def test_the_commands_that_need_no_model_do_not_load_torch(command: list[str]) -> None:
-    script = "import sys; sys.argv = ['extract', *sys.argv[1:]]\nfrom extract.__main__ import main\nmain()\nassert 'torch' not in sys.modules"
+    script = (
+        "import sys; sys.argv = ['extract', *sys.argv[1:]]\nfrom extract.__main__ import main\nmain()\nassert 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """Figures: one .toml per figure – measure, threshold, bands, ranges and words; the folder is the list.
 
-A figure applies to every run that has its measure. Edges and thresholds stand in the published file as rows, so nothing else in the code knows them."""
+A figure applies to every run that has its measure. Edges and thresholds stand in the published file as rows, so nothing else in the code
+knows them."""
 
 import fnmatch
 import math
@@ -23,7 +24,8 @@ WORDS = {"high", "low", "counts", "misreading"}
 class Figure:
     """One figure: which measure it shows, how heads fall into bands and layers into ranges, and the words its text needs.
 
-    `threshold` is fixed; `threshold_half_mean_of` names a measure: the threshold is then the stored edge nearest to half the run's mean of it.
+    `threshold` is fixed; `threshold_half_mean_of` names a measure: the threshold is then the stored edge nearest to half the run's mean of
+    it.
     """
 
     id: str

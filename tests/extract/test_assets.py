@@ -13,7 +13,12 @@ from extract.errors import EnvironmentRefusal, ModelRefusal
 
 def test_the_embedded_corpus_is_fetched_once_and_known_by_its_hash(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = corpus.read(assets.EMBEDDED)
-    assert (read.name, read.licence, len(read.documents), read.cleaned) == ("embedded", "CC BY-SA 4.0", 10_033, {})
+    assert (read.name, read.licence, len(read.documents), read.cleaned) == (
+        "lead sections of English Wikipedia articles",
+        "CC BY-SA 4.0",
+        10_033,
+        {},
+    )
     assert read.sha256 == "a35b92e13b236967ec23ba5b2e85153f6aa625dd4c199b993b1fa506589835ba"
     # From here on nothing can be fetched, and nothing has to be.
     monkeypatch.setenv("PIP_NO_INDEX", "1")

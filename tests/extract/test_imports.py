@@ -125,7 +125,7 @@ def test_a_table_of_heads_that_cannot_be_used_is_refused(table: Callable[[str], 
 
 
 def test_a_percentage_lies_between_0_and_100(table: Callable[[str], Path], tmp_path: Path) -> None:
-    with pytest.raises(UsageRefusal, match="values from 0.5 to 101, the measure 'copying' has 0 to 100"):
+    with pytest.raises(UsageRefusal, match=r"values from 0.5 to 101, the measure 'copying' has 0 to 100"):
         heads_into(table("layer,head,value\n0,0,.5\n0,1,101\n"), tmp_path / "counters.duckdb", unit="%")
 
 

@@ -10,6 +10,7 @@ from planting import PLANTED, add_published_counts, write_counters
 
 from report.build import Built, build
 
+
 @pytest.fixture(scope="session")
 def planted_counters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight layers of three heads, and the reference figure."""

@@ -46,7 +46,8 @@ def write_counters(
     title: str | None = None,
     shards_done: int | None = None,
 ) -> Path:
-    """A counters file with one measured run: head (layer, head) is active on about `active[layer, head]` per cent of its tokens in every shard."""
+    """A counters file with one measured run: head (layer, head) is active on about `active[layer, head]` per cent of its tokens in every
+    shard."""
     layers, heads = active.shape
     fresh = not path.exists()
     with duckdb.connect(str(path)) as connection:

@@ -18,9 +18,20 @@ from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
 from report.build import Built, build
 from report.serve import Quiet
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync"]  # fmt: skip
-KINDS = ["", "figures/", "figures/toy-activation/", "figures/reference/", "reference/", "method/", "measures/", "data/", "reproduce/", "log/"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+KINDS = [
+    "",
+    "figures/",
+    "figures/toy-activation/",
+    "figures/reference/",
+    "reference/",
+    "method/",
+    "measures/",
+    "data/",
+    "reproduce/",
+    "log/",
+]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None and os.environ.get("CI"):
     raise RuntimeError("CI must look at the pages in a browser: apt-get install chromium")
@@ -75,7 +86,9 @@ class Watched:
         return self.page
 
     def settle(self) -> None:
-        self.page.wait_for_function("[...document.querySelectorAll('figure.chart')].every(figure => figure.querySelector('.chart-live svg'))")
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('figure.chart')].every(figure => figure.querySelector('.chart-live svg'))"
+        )
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ from report.facts import STYLES, inert, script_safe, style_of, text_of
 COLUMNS = [ending for ending, _ in STYLES] + ["heads", "range_label", "shift_p", "widest_pct", "step_points", "threshold"]
 
 
-@given(st.sampled_from(COLUMNS), st.one_of(st.none(), st.integers(-(10**9), 10**9), st.floats(allow_nan=False, allow_infinity=False, width=32), st.text()))
+@given(
+    st.sampled_from(COLUMNS),
+    st.one_of(st.none(), st.integers(-(10**9), 10**9), st.floats(allow_nan=False, allow_infinity=False, width=32), st.text()),
+)
 def test_the_renderer_and_the_check_spell_every_value_alike(column: str, value: object) -> None:
     assert text_of(value, style_of(column)) == spelling(column, value)
 
@@ -62,7 +65,8 @@ def test_half_of_the_heads_is_no_majority() -> None:
 def test_every_decision_of_every_rule_has_its_words() -> None:
     assert claims.RULES.keys() == claims.PHRASES.keys()
     assert {name: len(phrases) for name, phrases in claims.PHRASES.items()} == {
-        "majority": 3, "trend": 6, "unusual": 3, "steps": 4, "evidence": 3, "leads": 4, "rarity": 5, "presence": 2, "size": 2, "steadiness": 3, "agreement": 3
+        "majority": 3, "trend": 6, "unusual": 3, "steps": 4, "evidence": 3, "leads": 4, "rarity": 5,
+        "presence": 2, "size": 2, "steadiness": 3, "agreement": 3
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Figure files: what is read, and the one line a mistake gets."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,9 @@ def test_two_figures_cannot_share_a_place(folder: Path) -> None:
 def test_neighbouring_bands_differ_in_lightness_in_both_palettes() -> None:
     for names in (figures.COLOURS, ("red", "orange", "yellow", "green")):
         for safe in (False, True):
-            steps = [abs(theme.lightness(theme.fill(one, safe)) - theme.lightness(theme.fill(other, safe))) for one, other in zip(names, names[1:])]
+            steps = [
+                abs(theme.lightness(theme.fill(one, safe)) - theme.lightness(theme.fill(other, safe))) for one, other in pairwise(names)
+            ]
             assert min(steps) >= 12
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from planting import PLANTED, ROOT, add_published_counts, write_counters
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from planting import PLANTED, ROOT, add_published_counts, write_counters
 
 from report import figures, publish, queries
 from report.errors import DatabaseRefusal, UsageRefusal
@@ -33,13 +33,14 @@ def ask(path: Path, sql: str) -> list[tuple]:
 def test_the_bands_of_every_figure_sum_to_all_heads(published: Path) -> None:
     rows = ask(published, "select run_id, figure, sum(heads)::bigint from band_counts group by all order by all")
     assert rows == [("reference", "reference", 65)] + [
-        ("toy", figure, PLANTED.size)
-        for figure in ("activation", "entropy", "non_sink_windows", "previous_token", "residual_activation")
+        ("toy", figure, PLANTED.size) for figure in ("activation", "entropy", "non_sink_windows", "previous_token", "residual_activation")
     ]
 
 
 def test_shares_of_a_range_sum_to_one(published: Path) -> None:
-    assert ask(published, "select distinct abs(sum(share) - 1) < 1e-12 from band_counts group by run_id, figure, range_ordinal") == [(True,)]
+    assert ask(published, "select distinct abs(sum(share) - 1) < 1e-12 from band_counts group by run_id, figure, range_ordinal") == [
+        (True,)
+    ]
 
 
 def test_the_activation_counts_are_those_planted(published: Path) -> None:
@@ -76,7 +77,11 @@ def test_every_view_has_the_grain_it_promises(published: Path, view: str) -> Non
 @pytest.mark.parametrize("question", sorted(queries.questions()))
 def test_every_question_has_the_grain_it_promises(published: Path, question: str) -> None:
     query = queries.question(question)
-    names = {name: value for name, value in (("run_id", "toy"), ("figure", "activation"), ("other", "residual_activation")) if f"${name}" in query.sql}
+    names = {
+        name: value
+        for name, value in (("run_id", "toy"), ("figure", "activation"), ("other", "residual_activation"))
+        if f"${name}" in query.sql
+    }
     with duckdb.connect(str(published), read_only=True) as connection:
         table = connection.execute(query.sql, names).fetchall()
         columns = [column[0] for column in connection.description or ()]
@@ -102,11 +107,18 @@ def test_layer_ranges_of_48_and_30_layers_have_the_edges_agreed_on() -> None:
 def test_a_head_exactly_on_an_edge_belongs_to_the_band_above_and_a_hundred_to_the_last(tmp_path: Path) -> None:
     path = write_counters(tmp_path / "c.duckdb", np.array([[20, 40, 60, 80, 100, 0]]), wobble=0)
     publish.publish(path, tmp_path / "h.duckdb", figures.load())
-    assert ask(tmp_path / "h.duckdb", "select heads from band_counts where figure = 'activation' order by band_ordinal") == [(1,), (1,), (1,), (1,), (2,)]
+    assert ask(tmp_path / "h.duckdb", "select heads from band_counts where figure = 'activation' order by band_ordinal") == [
+        (1,),
+        (1,),
+        (1,),
+        (1,),
+        (2,),
+    ]
 
 
 def test_the_interval_of_a_mean_is_the_linearised_ratio_error_over_shards(published: Path) -> None:
-    # Four shards of 100 tokens at 48 % and four at 52 %: the squared deviations of the totals sum to 8 · 2², t with 7 degrees of freedom is 2.3646.
+    # Four shards of 100 tokens at 48 % and four at 52 %: the squared deviations of the totals sum to 8 · 2²;
+    # t with 7 degrees of freedom is 2.3646.
     se = 100 * np.sqrt(8 * 2**2 * 8 / 7) / 800
     (row,) = ask(published, "select mean, se, low, high from head_measure where measure = 'activation_pct' and layer = 2 and head = 0")
     assert row == pytest.approx((50.0, se, 50 - 2.364624 * se, 50 + 2.364624 * se), rel=1e-6)
@@ -226,8 +238,12 @@ def test_older_duckdb_clients_open_the_published_file(published: Path, tmp_path:
         "print(duckdb.__version__, [con.execute(f'select count(*) from {view}').fetchone()[0] for view in "
         "('band_counts', 'head_measure', 'head_activation', 'heads', 'runs')])"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "client"), str(published)], capture_output=True, text=True, check=True)
-    counts = [ask(published, f"select count(*) from {view}")[0][0] for view in ("band_counts", "head_measure", "head_activation", "heads", "runs")]
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "client"), str(published)], capture_output=True, text=True, check=True
+    )
+    counts = [
+        ask(published, f"select count(*) from {view}")[0][0] for view in ("band_counts", "head_measure", "head_activation", "heads", "runs")
+    ]
     assert done.stdout.strip() == f"{version} {counts}"
 
 
@@ -237,4 +253,6 @@ def test_imports_alone_make_a_published_file(tmp_path: Path, change: Change) -> 
         change(path, f"delete from {table}")
     add_published_counts(path)
     publish.publish(path, tmp_path / "h.duckdb", figures.load())
-    assert ask(tmp_path / "h.duckdb", "select run_id, figure, sum(heads)::bigint from band_counts group by all") == [("reference", "reference", 65)]
+    assert ask(tmp_path / "h.duckdb", "select run_id, figure, sum(heads)::bigint from band_counts group by all") == [
+        ("reference", "reference", 65)
+    ]

@@ -35,7 +35,11 @@ def test_every_link_and_picture_of_the_site_leads_somewhere(built: Built) -> Non
     broken = []
     for page in pages_of(built.site):
         tree = LexborHTMLParser(page.read_text(encoding="utf-8"))
-        addresses = [node.attributes.get(name) or "" for rule, name in (("a[href]", "href"), ("img[src]", "src"), ("script[src]", "src")) for node in tree.css(rule)]
+        addresses = [
+            node.attributes.get(name) or ""
+            for rule, name in (("a[href]", "href"), ("img[src]", "src"), ("script[src]", "src"))
+            for node in tree.css(rule)
+        ]
         for address in addresses:
             place, _, anchor = address.partition("#")
             if re.match(r"[a-z]+:", address):
@@ -68,14 +72,21 @@ def test_the_chart_has_the_geometry_of_the_reference(built: Built) -> None:
     assert bars["x"]["sort"] == ["[0, 2)", "[2, 4)", "[4, 6)", "[6, 8)"]
     assert bars["color"]["scale"]["domain"] == ["[0, 20)", "[20, 40)", "[40, 60)", "[60, 80)", "[80, 100]"]
     assert bars["color"]["scale"]["range"][-1] == theme.PALETTE["green"]
-    (green,) = [row for row in spec["layer"][0].get("data", spec["data"])["values"] if (row["range"], row["band"]) == ("[0, 2)", "[80, 100]")]
+    (green,) = [
+        row for row in spec["layer"][0].get("data", spec["data"])["values"] if (row["range"], row["band"]) == ("[0, 2)", "[80, 100]")
+    ]
     assert (green["low"], green["high"], green["percent"]) == (0, 4, "66.7 %")
 
 
 def test_both_schemes_have_a_picture_with_the_same_percentages(built: Built) -> None:
-    found = {scheme: re.findall(r">(\d+\.\d %)<", (built.site / "charts" / f"reference-{scheme}.svg").read_text()) for scheme in ("light", "dark")}
+    found = {
+        scheme: re.findall(r">(\d+\.\d %)<", (built.site / "charts" / f"reference-{scheme}.svg").read_text())
+        for scheme in ("light", "dark")
+    }
     assert found["light"] == found["dark"]
-    assert sorted(found["light"]) == sorted(["28.6 %", "42.9 %", "28.6 %", "58.3 %", "25.0 %", "74.1 %", "7.4 %", "18.5 %", "78.9 %", "10.5 %", "10.5 %"])
+    assert sorted(found["light"]) == sorted(
+        ["28.6 %", "42.9 %", "28.6 %", "58.3 %", "25.0 %", "74.1 %", "7.4 %", "18.5 %", "78.9 %", "10.5 %", "10.5 %"]
+    )
 
 
 def test_every_figure_page_has_the_sections_of_the_reference_document(built: Built) -> None:
@@ -92,9 +103,14 @@ def test_templates_hold_no_digit_outside_their_code_examples() -> None:
         assert re.findall(r".*\d.*", text) == [], template.name
 
 
-def test_two_builds_of_one_file_are_the_same_byte_for_byte_but_for_the_database(planted_counters: Path, built: Built, tmp_path: Path) -> None:
+def test_two_builds_of_one_file_are_the_same_byte_for_byte_but_for_the_database(
+    planted_counters: Path, built: Built, tmp_path: Path
+) -> None:
     again = build(planted_counters, tmp_path / "site", tmp_path / "headcount.duckdb")
-    one, other = ({path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()} for site in (built.site, again.site))
+    one, other = (
+        {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+        for site in (built.site, again.site)
+    )
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] in ([], ["data/headcount.duckdb"])
 
@@ -156,7 +172,9 @@ def test_a_failed_build_leaves_the_last_good_site(built: Built, planted_counters
     before = (site / "index.html").read_bytes()
     broken = tmp_path / "figures"
     broken.mkdir()
-    (broken / "mine.toml").write_text((ROOT / "report" / "figures" / "activation.toml").read_text().replace("threshold = 0.5", "threshold = 0.51"))
+    (broken / "mine.toml").write_text(
+        (ROOT / "report" / "figures" / "activation.toml").read_text().replace("threshold = 0.5", "threshold = 0.51")
+    )
     with pytest.raises(Exception, match="not a stored edge"):
         build(planted_counters, site, tmp_path / "headcount.duckdb", broken)
     assert (site / "index.html").read_bytes() == before

@@ -82,7 +82,9 @@ def test_all_in_one_band_one_head_and_one_layer_are_told_plainly(tmp_path: Path,
 def test_a_figure_without_heads_has_no_reading(tmp_path: Path) -> None:
     counters = write_counters(tmp_path / "c.duckdb", PLANTED)
     with duckdb.connect(str(counters)) as connection:
-        connection.execute("update shard_histogram set n = 1 where false; delete from shard_histogram where kind = 'relative_norm' and layer >= 0")
+        connection.execute(
+            "update shard_histogram set n = 1 where false; delete from shard_histogram where kind = 'relative_norm' and layer >= 0"
+        )
         connection.execute("insert into shard_histogram select 'toy', 0, 'relative_norm', 99, 0, 1, 1")
     publish.publish(counters, tmp_path / "h.duckdb", figures.load())
     with reading(tmp_path / "h.duckdb") as connection:
@@ -119,7 +121,8 @@ def test_the_reference_figure_is_read_as_it_must_be(tmp_path: Path) -> None:
 
 
 def test_published_counts_turned_around_lose_where_they_gained(tmp_path: Path) -> None:
+    ranges = [("[0, 12)", (15, 4)), ("[12, 24)", (20, 7)), ("[24, 36)", (7, 5)), ("[36, 48)", (2, 5))]
     rows = [("reference", place, label, 12 * place, 12 * place + 12, band, colour, heads)
-            for place, (label, counts) in enumerate([("[0, 12)", (15, 4)), ("[12, 24)", (20, 7)), ("[24, 36)", (7, 5)), ("[36, 48)", (2, 5))])
+            for place, (label, counts) in enumerate(ranges)
             for band, (colour, heads) in enumerate(zip(("green", "red"), counts, strict=True))]  # fmt: skip
     assert "Green loses at every step of depth" in text_of(published_text(tmp_path, rows))
