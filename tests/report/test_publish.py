@@ -51,8 +51,11 @@ def test_the_activation_counts_are_those_planted(published: Path) -> None:
 
 
 def test_the_reference_figure_comes_out_as_published(published: Path) -> None:
-    rows = ask(published, "select range_label, list(heads order by band_ordinal), list(printf('%.1f', 100 * share) order by band_ordinal) "
-                          "from band_counts where figure = 'reference' group by range_ordinal, range_label order by range_ordinal")  # fmt: skip
+    rows = ask(
+        published,
+        "select range_label, list(heads order by band_ordinal), list(printf('%.1f', 100 * share) order by band_ordinal) from band_counts "
+        "where figure = 'reference' group by range_ordinal, range_label order by range_ordinal",
+    )
     assert rows == [
         ("[0, 12)", [2, 3, 2, 0], ["28.6", "42.9", "28.6", "0.0"]),
         ("[12, 24)", [7, 1, 3, 1], ["58.3", "8.3", "25.0", "8.3"]),
