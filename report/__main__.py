@@ -96,7 +96,8 @@ def main() -> None:
         print(refusal, file=sys.stderr)
         sys.exit(refusal.exit_code)
     except USAGE_ERROR as error:
-        what = " ".join(str(error).split()).rstrip(".")
+        told = getattr(error, "format_message", error.__str__)
+        what = " ".join(told().split()).rstrip(".")
         print(f"error: {what} (command line); fix: see python -m report --help", file=sys.stderr)
         sys.exit(2)
     except ImportError as error:

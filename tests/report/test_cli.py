@@ -22,12 +22,12 @@ def report(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[
     ("arguments", "code", "words"),
     [
         (["biuld"], 2, "Did you mean 'build'"),
-        (["build"], 2, "Missing parameter: counters"),
+        (["build"], 2, "Missing argument 'COUNTERS'"),
         (["build", "nowhere.duckdb"], 7, "no such file"),
         (["build", "README.md"], 7, "not a DuckDB file"),
         (["check", "README.md", "site"], 7, "not a DuckDB file"),
         (["serve", "nowhere"], 5, "no site there"),
-        (["serve", "--port", "99999"], 2, "99999"),
+        (["serve", "--port", "99999"], 2, "'--port'"),
     ],
 )
 def test_a_mistake_gets_one_line_and_its_exit_code(arguments: list[str], code: int, words: str) -> None:

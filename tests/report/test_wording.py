@@ -69,7 +69,7 @@ def test_few_heads_are_too_few_to_speak_of_depth(tmp_path: Path) -> None:
     ("active", "expected"),
     [
         (np.full((6, 4), 95), ["Most heads fall in the busiest band", "leads in every range", "No head falls in the quietest band"]),
-        (np.full((6, 4), 5), ["Most heads fall in the quietest band", "leads in no range"]),
+        (np.full((6, 4), 5), ["Most heads fall in the quietest band", "No head falls in the busiest band"]),
         (np.array([[50]]), ["No band holds most heads", "on too few heads"]),
         (np.array([[95, 96, 3] * 4]), ["Most heads fall in the busiest band"]),
     ],

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from planting import ROOT
 
 from report.build import Built
 
-ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
