@@ -22,7 +22,7 @@ def report(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[
     ("arguments", "code", "words"),
     [
         (["biuld"], 2, "Did you mean 'build'"),
-        (["build"], 2, "Missing argument 'COUNTERS'"),
+        (["build"], 2, "Missing argument 'counters'"),
         (["build", "nowhere.duckdb"], 7, "no such file"),
         (["build", "README.md"], 7, "not a DuckDB file"),
         (["check", "README.md", "site"], 7, "not a DuckDB file"),
