@@ -30,6 +30,8 @@ def build(
     from report.build import build as build_site
 
     built = build_site(counters, out, publish, figures, allow_partial)
+    for run in built.runs:
+        print(run)
     how = "all checked" if built.fresh else "built already from the same inputs, all checked again"
     print(f"{built.site}/index.html: {built.pages} pages, {built.facts:,} facts, {how} against {built.published}")
     print(f'next: python -m report serve {built.site}, or: duckdb {built.published} "from band_counts"')

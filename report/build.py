@@ -24,18 +24,20 @@ from mkdocs.exceptions import MkDocsException
 from report import __version__, check, figures, pages, publish, queries, site_pages
 from report.errors import DatabaseRefusal, EnvironmentRefusal
 from report.facts import Ledger, inert
+from report.progress import step
 
 ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Built:
-    """What a build gives back for its summary; `fresh` is false where nothing had changed."""
+    """What a build gives back for its summary: `runs` says what was measured; `fresh` is false where nothing had changed."""
 
     site: Path
     published: Path
     pages: int
     facts: int
+    runs: tuple[str, ...]
     fresh: bool
 
 
@@ -60,12 +62,15 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     inputs = digest(counters, folder, allow_partial)
     if up_to_date(site, published, inputs):
         return built(site, published, fresh=False)
-    publish.publish(counters, published, shown, allow_partial)
+    with step(f"publishing {published.name}"):
+        publish.publish(counters, published, shown, allow_partial)
     with tempfile.TemporaryDirectory(prefix="headcount-build-") as stage, temporary_site(site) as fresh:
         with reading(published) as connection:
             ledger = Ledger(connection)
-            drawings = site_pages.compose(ledger, Path(stage) / "docs", shown)
-            render(Path(stage) / "docs", fresh, epoch(connection), drawings)
+            with step("asking the file, drawing charts, writing pages"):
+                drawings = site_pages.compose(ledger, Path(stage) / "docs", shown)
+            with step("rendering the site"):
+                render(Path(stage) / "docs", fresh, epoch(connection), drawings)
             tables = check.fingerprints(connection)
         shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
         ledger.write(fresh / "facts.json", tables, inputs)
@@ -80,7 +85,12 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
 def built(site: Path, published: Path, fresh: bool) -> Built:
     """What stands in the finished site."""
     facts = json.loads((site / "facts.json").read_text(encoding="utf-8"))["facts"]
-    return Built(site, published, len(list(site.rglob("*.html"))), len(facts), fresh)
+    with duckdb.connect(str(published), read_only=True) as connection:
+        measured = connection.execute(
+            "select title, layers * heads_per_layer, scored_tokens from runs where kind = 'measured' order by run_id"
+        ).fetchall()
+    runs = tuple(f"{title}: {heads:,} heads measured on {tokens:,} tokens" for title, heads, tokens in measured)
+    return Built(site, published, len(list(site.rglob("*.html"))), len(facts), runs, fresh)
 
 
 def digest(counters: Path, folder: Path | None, allow_partial: bool) -> str:
