@@ -1,19 +1,13 @@
 -- question: in which layer range and band does each head of a figure fall?
 -- grain: one row per (run_id, figure, layer, head)
--- reads: figure, layer_range, band, measure_mean, threshold_share, student_t, measure
+-- reads: figure, layer_range, band, head_mean, student_t
 -- Bands are low closed and high open, the last one closed. crosses_edge: the 95 % interval reaches into another band.
 with
-    measured as (
-        select run_id, figure, layer, head, mean, se, shards from threshold_share
-        union all
-        select measure_mean.run_id, figure.figure, layer, head, mean, se, shards
-        from measure_mean
-        join figure using (measure)
-    ),
     bounded as (
-        select measured.*, mean - t975 * se as low, mean + t975 * se as high
-        from measured
-        left join student_t on student_t.degrees_of_freedom = measured.shards - 1
+        select head_mean.run_id, figure.figure, layer, head, mean, mean - t975 * se as low, mean + t975 * se as high
+        from head_mean
+        join figure on figure.measure = head_mean.measure and (head_mean.figure is null or head_mean.figure = figure.figure)
+        left join student_t on student_t.degrees_of_freedom = head_mean.shards - 1
     ),
     final as (
         select bounded.run_id, bounded.figure, bounded.layer, bounded.head, layer_range.range_ordinal, band.band_ordinal, bounded.mean as value,

@@ -1,6 +1,6 @@
 -- question: what is the value of every measure for every head, with its interval?
 -- grain: one row per (run_id, layer, head, measure)
--- reads: measure_mean, threshold_share, figure, measure, student_t
+-- reads: head_mean, figure, measure, student_t
 -- low and high are a 95 % interval over the text: Student's t with shards - 1 degrees of freedom, cut at the measure's own range.
 -- A measure that needs a threshold takes that of the first figure that shows it.
 with
@@ -9,22 +9,14 @@ with
         from figure
         group by measure
     ),
-    stacked as (
-        select run_id, layer, head, measure, n, mean, se, shards from measure_mean
-        union all
-        select run_id, layer, head, first_figure.measure, n, mean, se, shards
-        from threshold_share
-        join first_figure using (figure)
-    ),
     final as (
-        select stacked.run_id, stacked.layer, stacked.head, stacked.measure, stacked.n, stacked.mean, stacked.se,
-            greatest(measure.low, stacked.mean - student_t.t975 * stacked.se) as low,
-            least(measure.high, stacked.mean + student_t.t975 * stacked.se) as high
-        from stacked
-        join measure on measure.id = stacked.measure
-        left join student_t on student_t.degrees_of_freedom = stacked.shards - 1 and stacked.se is not null
+        select head_mean.run_id, head_mean.layer, head_mean.head, head_mean.measure, head_mean.n, head_mean.mean, head_mean.se,
+            case when se is not null then greatest(measure.low, mean - t975 * se) end as low,
+            case when se is not null then least(measure.high, mean + t975 * se) end as high
+        from head_mean
+        join measure on measure.id = head_mean.measure
+        left join first_figure on first_figure.measure = head_mean.measure
+        left join student_t on student_t.degrees_of_freedom = head_mean.shards - 1
+        where head_mean.figure is null or head_mean.figure = first_figure.figure
     )
-select run_id, layer, head, measure, n, mean, se,
-    case when se is null then null else low end as low,
-    case when se is null then null else high end as high
-from final
+select * from final
