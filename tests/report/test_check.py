@@ -37,8 +37,7 @@ def test_a_site_agrees_with_its_file(built: Built) -> None:
         "update published_count set heads = 3 where range_ordinal = 0 and band_ordinal = 0",
         "update test_result set p = 0.04 where figure = 'activation'",
         "update run set hardware = 'another' where run_id = 'toy'",
-        "create or replace view head_measure as select run_id, layer, head, measure, n, mean, se, mean as low, mean as high "
-        "from head_mean",
+        "create or replace view head_measure as select run_id, layer, head, measure, n, mean, se, mean as low, mean as high from head_mean",
     ],
 )
 def test_a_changed_counter_edge_label_threshold_or_view_turns_the_check_red(copy_of_built: Copy, change: Change, sql: str) -> None:
