@@ -22,7 +22,7 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
 from report import __version__, check, figures, pages, publish, queries, site_pages
-from report.errors import DatabaseRefusal, EnvironmentRefusal
+from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
 from report.progress import step
 
@@ -55,8 +55,11 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
         DatabaseRefusal, UsageRefusal: see `publish`.
         EnvironmentRefusal: the site or the published file cannot be written here, or MkDocs refuses a page.
     """
-    for target in (site, published):
-        refuse_unwritable(target)
+    counters, site, published = counters.resolve(), site.resolve(), published.resolve()
+    if counters == published:
+        raise UsageRefusal("the published file would replace the counters", published.name, "give --publish another name")
+    refuse_unwritable(published)
+    refuse_foreign(site)
     shown = figures.load(folder) if folder else figures.load()
     publish.open_counters(counters).close()
     inputs = digest(counters, folder, allow_partial)
@@ -73,8 +76,8 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
                 render(Path(stage) / "docs", fresh, epoch(connection), drawings)
             tables = check.fingerprints(connection)
         shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
-        ledger.write(fresh / "facts.json", tables, inputs)
         site_pages.write_summary(fresh / "llms.txt", drawings)
+        ledger.write(fresh / "facts.json", inputs, tables, check.manifest(fresh))
         if differences := check.check(published, fresh):
             what = f"the site differs from its file: {differences[0]}"
             raise DatabaseRefusal(what, "report check", "report this as a bug, with the counters file")
@@ -106,16 +109,17 @@ def digest(counters: Path, folder: Path | None, allow_partial: bool) -> str:
 
 def up_to_date(site: Path, published: Path, inputs: str) -> bool:
     """True where the site was made from these inputs and still says what the published file holds."""
-    if not published.is_file() or not (site / "facts.json").is_file():
+    try:
+        return published.is_file() and check.read_ledger(site).get("inputs") == inputs and not check.check(published, site)
+    except DatabaseRefusal:
+        # Whatever is wrong with an older build, this one mends it.
         return False
-    return check.read_ledger(site).get("inputs") == inputs and not check.check(published, site)
 
 
 def refuse_unwritable(target: Path) -> None:
-    """Refuse an output that cannot be written, before any work is done."""
-    is_file = target.suffix == ".duckdb"
-    if target.exists() and target.is_dir() == is_file:
-        raise EnvironmentRefusal(f"is a {'folder' if is_file else 'file'} already", target.name, "give it another name")
+    """Refuse a file that cannot be written, before any work is done."""
+    if target.is_dir():
+        raise EnvironmentRefusal("is a folder already", target.name, "give it another name")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):
@@ -123,6 +127,15 @@ def refuse_unwritable(target: Path) -> None:
     except OSError as error:
         fix = "choose a folder you may write to"
         raise EnvironmentRefusal(f"cannot write here: {error.strerror}", target.parent.name, fix) from error
+
+
+def refuse_foreign(site: Path) -> None:
+    """Refuse a folder that is not an earlier site: it will be replaced as a whole."""
+    if site.is_file():
+        raise EnvironmentRefusal("is a file already", site.name, "give --out another name")
+    if site.is_dir() and any(site.iterdir()) and not (site / "facts.json").is_file():
+        raise EnvironmentRefusal("the folder holds something else than a site", site.name, "give --out a new or empty folder")
+    refuse_unwritable(site.with_suffix(".tmp"))
 
 
 @contextmanager

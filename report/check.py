@@ -5,8 +5,10 @@ no renderer. What it looks at:
     tables   each table of the file has the fingerprint that facts.json gives
     facts    question unchanged, value the same as the file's answer, text one of the value's spellings
     pages    every fact on a page stands in facts.json, with the same value; generated sections hold no digit outside a fact
-    claims   the decision follows from the facts, and the phrase from the decision"""
+    claims   the decision follows from the facts, and the phrase from the decision
+    files    every file of the site is the one that was built, none is missing, none was added"""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -38,7 +40,7 @@ def check(published: Path, site: Path) -> list[str]:
     ledger = read_ledger(site)
     try:
         with duckdb.connect(str(published), read_only=True, config={"enable_external_access": False}) as connection:
-            return [*compare_tables(connection, ledger), *Recount(connection, ledger).differences(site)]
+            return [*compare_tables(connection, ledger), *Recount(connection, ledger).differences(site), *compare_files(site, ledger)]
     except duckdb.Error as error:
         raise DatabaseRefusal(
             f"DuckDB cannot read it: {str(error).splitlines()[0]}", published.name, "build the site again from the counters"
@@ -52,6 +54,8 @@ def read_ledger(site: Path) -> dict[str, Any]:
         ledger: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatabaseRefusal("no readable facts.json", site.name, "give the folder that python -m report build wrote") from error
+    if not isinstance(ledger, dict) or not {"tables", "files", "facts", "claims"} <= ledger.keys():
+        raise DatabaseRefusal("facts.json of another version of Headcount", site.name, "build the site again from the counters")
     return ledger
 
 
@@ -68,6 +72,33 @@ def fingerprints(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         found[name] = f"{rows}:{total or 0}"
     views = "select view_name, md5(sql) from duckdb_views() where not internal and database_name <> 'temp' order by view_name"
     return found | {f"view {name}": digest for name, digest in connection.execute(views).fetchall()}
+
+
+DOWNLOAD = "data/headcount.duckdb"
+
+
+def manifest(site: Path) -> dict[str, str]:
+    """SHA-256 of every file of a site but facts.json, which holds them, and the database, which is compared table by table."""
+    left_out = (site / "facts.json", site / DOWNLOAD)
+    files = (path for path in site.rglob("*") if path.is_file() and path not in left_out)
+    return {path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def compare_files(site: Path, ledger: dict[str, Any]) -> list[str]:
+    """Files that were changed, added or removed: pictures, specifications and downloads speak too."""
+    found, expected = manifest(site), ledger["files"]
+    names = sorted(found.keys() | expected.keys())
+    changed = [name for name in names if found.get(name) != expected.get(name)]
+    return [f"{name} is not the file that was built" for name in [*changed, *changed_download(site, ledger)]]
+
+
+def changed_download(site: Path, ledger: dict[str, Any]) -> list[str]:
+    """The downloadable database, where it is missing or says anything else than the published file."""
+    try:
+        with duckdb.connect(str(site / DOWNLOAD), read_only=True, config={"enable_external_access": False}) as connection:
+            return [] if fingerprints(connection) == ledger["tables"] else [DOWNLOAD]
+    except duckdb.Error:
+        return [DOWNLOAD]
 
 
 def compare_tables(connection: duckdb.DuckDBPyConnection, ledger: dict[str, Any]) -> list[str]:

@@ -24,10 +24,12 @@ def number(values: Values, name: str) -> float:
 
 
 def majority(values: Values) -> str:
-    """Which band, if any, holds more than half of all heads: the one on the baseline, the far one, or none."""
+    """Which band, if any, holds more than half of all heads: the one on the baseline, the far one, one between them, or none."""
     if 2 * number(values, "base") > number(values, "all"):
         return "base"
-    return "far" if 2 * number(values, "far") > number(values, "all") else "none"
+    if 2 * number(values, "far") > number(values, "all"):
+        return "far"
+    return "middle" if 2 * number(values, "largest") > number(values, "all") else "none"
 
 
 def trend(values: Values) -> str:
@@ -36,6 +38,8 @@ def trend(values: Values) -> str:
     Free permutation of layers takes neighbours for strangers; where turning the order of layers around (`shift`) gives no hint, it is a
     hint at most.
     """
+    if number(values, "ranges") == 1:
+        return "one range"
     if number(values, "heads") < FEW_HEADS:
         return "few"
     effect, p = number(values, "effect"), number(values, "p")
@@ -68,6 +72,8 @@ def evidence(values: Values) -> str:
 def leads(values: Values) -> str:
     """In how many of the ranges the band on the baseline holds the most heads."""
     missed, ranges = number(values, "missed"), number(values, "ranges")
+    if missed == 0 and number(values, "tied") > 0:
+        return "tied"
     return "everywhere" if missed == 0 else "nowhere" if missed == ranges else "all but one" if missed == 1 else "some"
 
 
@@ -86,6 +92,11 @@ def rarity(values: Values) -> str:
 def presence(values: Values) -> str:
     """Whether a band holds any head."""
     return "absent" if number(values, "heads") == 0 else "present"
+
+
+def step(values: Values) -> str:
+    """Direction of a step between neighbours."""
+    return "rise" if number(values, "sign") > 0 else "drop"
 
 
 def size(values: Values) -> str:
@@ -114,6 +125,7 @@ RULES: dict[str, Callable[[Values], str]] = {
     "leads": leads,
     "rarity": rarity,
     "presence": presence,
+    "step": step,
     "size": size,
     "steadiness": steadiness,
     "agreement": agreement,
@@ -124,6 +136,7 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
     "majority": {
         "base": ("Most heads fall in the {high} band",),
         "far": ("Most heads fall in the {low} band",),
+        "middle": ("Most heads fall in a middle band",),
         "none": ("No band holds most heads",),
     },
     "trend": {
@@ -132,7 +145,8 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         "hint of rise": ("and deeper layers tend to hold higher bands", "Deeper may mean higher", "tend to rise with depth"),
         "hint of fall": ("and deeper layers tend to hold lower bands", "Deeper may mean lower", "tend to fall with depth"),
         "none": ("with no clear trend over depth", "Depth gives no clear order", "show no clear trend over depth"),
-        "few": ("on too few heads to speak of depth", "Too few heads to speak of depth", "are too few to speak of depth"),
+        "few": ("on too few heads to speak of depth", "Too few heads to speak of depth"),
+        "one range": ("in one range",),
     },
     "unusual": {
         "rarely": ("rarely gives so strong an ordering", "so does"),
@@ -140,8 +154,8 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         "often": ("gives as strong an ordering too often to call it a trend", "so does"),
     },
     "steps": {
-        "all up": ("gains at every step of depth", "grows at every step too"),
-        "all down": ("loses at every step of depth", "shrinks at every step too"),
+        "all up": ("gains at every step of depth", "grows at every step"),
+        "all down": ("loses at every step of depth", "shrinks at every step"),
         "mixed": ("moves both ways over depth", "moves both ways"),
         "one range": ("is shown for one range only", "is shown for one range only"),
     },
@@ -154,6 +168,7 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         "everywhere": ("The {high} band leads in every range",),
         "all but one": ("is the only range that the {high} band does not lead",),
         "some": ("The {high} band leads in some ranges only",),
+        "tied": ("The {high} band leads or ties in every range",),
         "nowhere": ("The {high} band leads in no range",),
     },
     "rarity": {
@@ -164,6 +179,7 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
         "most": ("Range by range, the {low} band holds",),
     },
     "presence": {"absent": ("No head falls in the {high} band",), "present": ("The {high} band has its heads",)},
+    "step": {"rise": ("a rise",), "drop": ("a drop",)},
     "size": {"few": ("on few heads",), "many": ("over many heads",)},
     "steadiness": {
         "steady": ("Another sample of text would hardly move the bars",),

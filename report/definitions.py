@@ -1,5 +1,7 @@
 """Definitions: what report adds to the counters as rows – figures, bands, layer ranges, results of tests, and quantiles."""
 
+import difflib
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,17 +13,22 @@ from report import figures, queries, trends
 from report.errors import UsageRefusal
 from report.figures import Figure
 
+TABLES = ("figure", "band", "layer_range", "test_result", "student_t")
+
 
 def add(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> None:
     """Create report's tables and fill them with the figures, bands and ranges of every run."""
     connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
-    measures = {name for (name,) in connection.execute("select id from measure").fetchall()}
+    known = [name for (name,) in connection.execute("select id from measure order by id").fetchall()]
     imported = imported_figures(connection, shown)
     for figure in (*shown, *imported):
-        if figure.measure in measures:
-            check_threshold(connection, figure)
+        if is_misspelt(figure.measure, known):
+            refuse_unknown(connection, figure.measure, f"figure {figure.id}")
+        # A file that lacks the measure, such as one of imports alone, simply has no such figure.
+        if runs := runs_of(connection, figure):
+            check_figure(connection, figure)
             add_figure(connection, figure, "heads")
-            for run_id, layers in runs_of(connection, figure):
+            for run_id, layers in runs:
                 add_bands(connection, run_id, figure)
                 add_ranges(connection, run_id, figure, layers)
     add_published_figures(connection, first_ordinal=1 + max((f.ordinal for f in (*shown, *imported)), default=0))
@@ -44,7 +51,7 @@ def imported_figures(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure,
         name = measure if measure not in taken else f"{measure} of {run_id}"
         taken.add(name)
         edges = (*lows, high)
-        words = {"high": "highest", "low": "lowest", "counts": f"the value of {title}, one per head, as published"}
+        words = {"high": "highest", "low": "lowest", "counts": "the value that the table gives for each head"}
         words["misreading"] = (
             "Do not read an interval into a bar. The table gives one value per head and nothing about the text it came from."
         )
@@ -64,24 +71,46 @@ def runs_of(connection: duckdb.DuckDBPyConnection, figure: Figure) -> list[tuple
     return [(run_id, layers) for run_id, layers in rows if figure.selects(run_id) and (run_id not in own or figure.selection == run_id)]
 
 
-def check_threshold(connection: duckdb.DuckDBPyConnection, figure: Figure) -> None:
-    """Refuse a threshold that is not an edge of the histogram from which the figure's measure is computed, naming the two nearest."""
-    if figure.threshold is None:
-        return
-    edges = connection.execute(
-        "select distinct histogram_bin.low from histogram_bin join measure on measure.histogram_kind = kind where measure.id = $1 "
-        "order by all",
-        [figure.measure],
-    ).fetchall()
-    if not edges:
-        raise UsageRefusal(f"measure {figure.measure} takes no threshold", f"figure {figure.id}", "remove the threshold")
-    nearest = sorted((abs(low - figure.threshold), low) for (low,) in edges)[:2]
+def check_figure(connection: duckdb.DuckDBPyConnection, figure: Figure) -> None:
+    """Refuse a figure whose bands leave out values that its measure can take, or whose threshold does not fit the measure."""
+    where = f"figure {figure.id}"
+    low, high, histogram = connection.execute("select low, high, histogram_kind from measure where id = $1", [figure.measure]).fetchall()[0]
+    if figure.band_edges[0] > low:
+        raise UsageRefusal(f"bands leave a gap {low:g}..{figure.band_edges[0]:g}", where, f"begin the edges at {low:g}")
+    if figure.band_edges[-1] < high < sys.float_info.max:
+        raise UsageRefusal(f"bands leave a gap {figure.band_edges[-1]:g}..{high:g}", where, f"end the edges at {high:g}")
+    given = figure.threshold is not None or figure.threshold_half_mean_of is not None
+    if histogram is None and given:
+        raise UsageRefusal(f"measure {figure.measure} takes no threshold", where, "remove the threshold")
+    if histogram is not None and not given:
+        raise UsageRefusal(f"measure {figure.measure} needs a threshold", where, "give threshold or threshold_half_mean_of")
+    if figure.threshold_half_mean_of is not None:
+        refuse_unknown(connection, figure.threshold_half_mean_of, where)
+    if figure.threshold is not None:
+        check_edge(connection, figure.threshold, histogram, where)
+
+
+def check_edge(connection: duckdb.DuckDBPyConnection, threshold: float, histogram: str, where: str) -> None:
+    """Refuse a threshold that is not an edge of the histogram, naming the two nearest."""
+    edges = connection.execute("select low from histogram_bin where kind = $1 order by low", [histogram]).fetchall()
+    nearest = sorted((abs(low - threshold), low) for (low,) in edges)[:2]
     if nearest[0][0] > 0:
-        raise UsageRefusal(
-            f"threshold {figure.threshold:g} is not a stored edge",
-            f"figure {figure.id}",
-            f"use {' or '.join(repr(low) for _, low in nearest)}",
-        )
+        fix = f"use {' or '.join(repr(low) for _, low in nearest)}"
+        raise UsageRefusal(f"threshold {threshold:g} is not a stored edge", where, fix)
+
+
+def refuse_unknown(connection: duckdb.DuckDBPyConnection, measure: str, where: str) -> None:
+    """Refuse a measure that the file has not, naming those with nearly its name."""
+    known = [name for (name,) in connection.execute("select id from measure order by id").fetchall()]
+    if measure not in known:
+        near = difflib.get_close_matches(measure, known, cutoff=0.8)
+        fix = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
+        raise UsageRefusal(f"no measure {measure}", where, fix)
+
+
+def is_misspelt(measure: str, known: list[str]) -> bool:
+    """True for a measure that the file lacks and whose name nearly is that of one it has: a slip rather than an older file."""
+    return measure not in known and bool(difflib.get_close_matches(measure, known, cutoff=0.8))
 
 
 def add_figure(connection: duckdb.DuckDBPyConnection, figure: Figure, kind: str) -> None:

@@ -168,16 +168,14 @@ class Ledger:
                 "text": fact.text,
             }
 
-    def write(self, path: Path, tables: dict[str, str], inputs: str) -> None:
+    def write(self, path: Path, inputs: str, tables: dict[str, str], files: dict[str, str]) -> None:
         """Publish as JSON, one fact per line; `tables` are the fingerprints of the published file, `inputs` of what the site is made
         from."""
         claims = [self.claims[name] for name in sorted(self.claims)]
         lines = ",\n".join(script_safe(entry) for entry in self.entries())
         judged = ",\n".join(script_safe(claim) for claim in claims)
-        path.write_text(
-            f'{{"inputs": "{inputs}",\n"tables": {script_safe(tables)},\n"facts": [\n{lines}\n],\n"claims": [\n{judged}\n]}}\n',
-            encoding="utf-8",
-        )
+        head = f'"inputs": "{inputs}",\n"tables": {script_safe(tables)},\n"files": {script_safe(files)}'
+        path.write_text(f'{{{head},\n"facts": [\n{lines}\n],\n"claims": [\n{judged}\n]}}\n', encoding="utf-8")
 
 
 def plain(value: Any) -> Value:

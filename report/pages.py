@@ -16,7 +16,8 @@ import jinja2
 
 from report import charts, published_wording, queries, theme
 from report.facts import Fact, Ledger, inert, script_safe
-from report.wording import HeadsAuthor, Reading, Row
+from report.heads_wording import HeadsAuthor
+from report.wording import Reading, Row
 
 FOLDER = Path(__file__).parent
 PRIMARY = "activation"
@@ -71,8 +72,8 @@ class Pages:
     ledger: Ledger
     documents: Path
 
-    def draw(self, run_id: str, figure: str, kind: str, words: dict[str, str]) -> Drawing:
-        """Read and draw one figure of one run."""
+    def draw(self, run_id: str, figure: str, kind: str, words: dict[str, str], folder: str) -> Drawing:
+        """Read and draw one figure of one run; its page lies in the run's folder."""
         keys = {"run_id": run_id, "figure": figure}
         author = published_wording.PublishedAuthor if kind == "published" else HeadsAuthor
         reading = author(self.ledger, run_id, figure, words).read(TWINS.get(figure))
@@ -82,7 +83,7 @@ class Pages:
             run_id=run_id,
             figure=figure,
             kind=kind,
-            slug=slug(figure) if run_id == figure else f"{slug(run_id)}-{slug(figure)}",
+            slug=f"{folder}/{slug(title if kind == 'published' else figure)}",
             title=title,
             words=words,
             coverage=coverage,
@@ -101,7 +102,7 @@ class Pages:
     def write_chart(self, drawing: Drawing) -> None:
         """The chart's files: SVG in both schemes, PNG, specification and CSV."""
         folder = self.documents / "charts"
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / drawing.slug).parent.mkdir(parents=True, exist_ok=True)
         for scheme in ("light", "dark"):
             (folder / f"{drawing.slug}-{scheme}.svg").write_text(charts.svg(drawing.spec, scheme), encoding="utf-8")
         (folder / f"{drawing.slug}.png").write_bytes(charts.png(drawing.spec))
@@ -129,7 +130,7 @@ class Pages:
             for name, query in queries.questions().items()
             if name in used
         ]
-        appended = self.render("queries.md.j2", queries=entries, data="data.md" if "/" not in name else "../data.md") if entries else ""
+        appended = self.render("queries.md.j2", queries=entries, data="../" * name.count("/") + "data.md") if entries else ""
         path = self.documents / name
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = self.render(template, **context, queries=appended)
@@ -168,6 +169,15 @@ def slug(name: str) -> str:
     short = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60]
     lossless = re.fullmatch(r"[A-Za-z0-9 ._-]+", name) is not None and len(name) <= 60
     return short if short and lossless else f"{short or 'run'}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def distinct_slugs(names: list[str]) -> dict[str, str]:
+    """An address for each name; where two names would share one, the later gets a short hash."""
+    taken: dict[str, str] = {}
+    for name in names:
+        plain_slug = slug(name)
+        taken[name] = plain_slug if plain_slug not in taken.values() else f"{plain_slug}-{sha256(name.encode()).hexdigest()[:8]}"
+    return taken
 
 
 def csv_of(rows: list[dict[str, Fact]]) -> str:

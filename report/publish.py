@@ -77,11 +77,21 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
 
 
 def copy_counters(counters: Path, target: Path) -> None:
-    """Copy every table of the counters, with its comments, into a new file in the 1.0 storage format."""
+    """Copy every table of the counters, with its comments, into a new file in the 1.0 storage format.
+
+    A published file serves as well – it holds its counters – so what an earlier report added to it is left behind.
+    """
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         connection.execute("copy from database counters to published")
+        for kind in ("view", "table"):
+            names = connection.execute(
+                f"select {kind}_name from duckdb_{kind}s() where database_name = 'published' and not internal"
+            ).fetchall()
+            for (name,) in names:
+                if kind == "view" or name in definitions.TABLES:
+                    connection.execute(f"drop {kind} published.{identifier(name)}")
         connection.execute("detach published")
 
 

@@ -1,6 +1,6 @@
 """Sentences on counts that somebody published: sampled heads, layers known by range only, intervals by Wilson."""
 
-from report.wording import MOST_OBSERVATIONS, Author, Reading, Row, listed, printed_sums
+from report.wording import MOST_OBSERVATIONS, Author, Reading, Row, counted, listed, printed_sums
 
 
 class PublishedAuthor(Author):
@@ -13,7 +13,7 @@ class PublishedAuthor(Author):
         moves = self.claim("steps", up=self.focus["steps_up"], down=self.focus["steps_down"], steps=self.focus["steps"])
         size = self.claim("size", heads=self.coverage["heads"])
         observations: list[str | None] = [self.ends(), self.leads()[1], self.other_steady_band(), self.rare_band(), self.heads_shown()]
-        share = f"{base['heads']} are {base['band_label']} ({base['pct']} %)"
+        share = f"{base['heads']} {'is' if base['heads'].value == 1 else 'are'} {base['band_label']} ({base['pct']} %)"
         model = self.coverage["model_heads"]
         of_model = f" of the model's {model}" if model.value else ""
         return Reading(
@@ -56,9 +56,11 @@ class PublishedAuthor(Author):
                 place = f"/{band['band_label'].value}"
                 moves = self.claim("steps", place, up=band["steps_up"], down=band["steps_down"], steps=band["steps"])
                 found = self.claim("evidence", place, p=band["p"])
+                base = self.bands[0]
+                alike = (base["steps_up"].value, base["steps_down"].value) == (band["steps_up"].value, band["steps_down"].value)
                 return (
-                    f"**{band['band_label'].Word} {moves.say(1)}**, from {band['first_pct']} to {band['last_pct']} % – "
-                    f"on {band['heads'].word} heads, {found.say(1)}."
+                    f"**{band['band_label'].Word} {moves.say(1)}{' too' if alike else ''}**, "
+                    f"from {band['first_pct']} to {band['last_pct']} % – on {counted(band['heads'], 'head')}, {found.say(1)}."
                 )
         return None
 

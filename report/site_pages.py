@@ -9,7 +9,7 @@ import duckdb
 from report import charts, definitions, theme
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
-from report.pages import PRIMARY, TWINS, Drawing, Pages
+from report.pages import PRIMARY, TWINS, Drawing, Pages, distinct_slugs
 
 ROOT = Path(__file__).parents[1]
 ASSETS = Path(__file__).parent / "assets"
@@ -30,7 +30,9 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[
     # MkDocs checks links when it runs, so the download must be there by then; the file itself takes its place at the end.
     (documents / "data" / "headcount.duckdb").touch()
     pages = Pages(ledger, documents)
-    drawings = [pages.draw(run_id, figure, kind, words) for run_id, figure, kind, words in in_order(ledger.connection, shown)]
+    wanted = in_order(ledger.connection, shown)
+    folders = distinct_slugs(list(dict.fromkeys(run_id for run_id, *_ in wanted)))
+    drawings = [pages.draw(run_id, figure, kind, words, folders[run_id]) for run_id, figure, kind, words in wanted]
     for drawing in drawings:
         pages.write_chart(drawing)
         write_figure(pages, drawing, {other.figure: other for other in drawings if other.run_id == drawing.run_id})
@@ -71,12 +73,14 @@ def colour_words(connection: duckdb.DuckDBPyConnection, run_id: str, figure: str
 def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -> None:
     """The page of one figure; activation and its twin stand side by side."""
     twin = siblings.get(TWINS.get(drawing.figure, ""))
-    caption = f'The twin: <a href="../{twin.slug}/">{inert(twin.title)}</a>' if twin else ""
-    links = [f"[{name}](../charts/{drawing.slug}{ending})" for name, ending in DOWNLOADS]
+    caption = f'The twin: <a href="../{twin.slug.rpartition("/")[2]}/">{inert(twin.title)}</a>' if twin else ""
+    title = "Published counts" if drawing.kind == "published" else str(drawing.coverage["figure_title"])
+    links = [f"[{name}](../../charts/{drawing.slug}{ending})" for name, ending in DOWNLOADS]
     pages.write(
         drawing.page,
         "figure.md.j2",
-        title=f"<span data-generated>{drawing.coverage['run_title']}: {inert(drawing.title)}</span>",
+        title=f"<span data-generated>{drawing.coverage['run_title']}: {title}</span>",
+        base_name=drawing.bands[0]["band_label"].Word if drawing.kind == "published" else inert(drawing.words["high"].capitalize()),
         plain_title=inert(drawing.plain_title),
         description=inert(drawing.description),
         kind=drawing.kind,
@@ -85,10 +89,12 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -
         cells=drawing.cells,
         ranges=drawing.ranges,
         bands=drawing.bands,
+        uneven=drawing.kind == "heads" and len({row["range_heads"].value for row in drawing.ranges}) > 1,
+        one_range=len(drawing.ranges) == 1,
         words={name: inert(text) for name, text in drawing.words.items()},
-        chart=pages.chart(drawing, "../../"),
-        twin_chart=pages.chart(twin, "../../", caption) if twin else "",
-        downloads=" · ".join([*links, "[the whole file](../data/headcount.duckdb)"]),
+        chart=pages.chart(drawing, "../../../"),
+        twin_chart=pages.chart(twin, "../../../", caption) if twin else "",
+        downloads=" · ".join([*links, "[the whole file](../../data/headcount.duckdb)"]),
     )
 
 
@@ -116,7 +122,9 @@ def badge(drawing: Drawing) -> str:
 
 def write_home(pages: Pages, drawings: list[Drawing]) -> None:
     """The home page: the primary figure of one measured run – the flagship where it is there – and the published reference figure."""
-    measured = [drawing for drawing in drawings if drawing.figure == PRIMARY and drawing.reading]
+    measured = [
+        drawing for drawing in drawings if drawing.figure == PRIMARY and drawing.reading and drawing.coverage["kind"].value == "measured"
+    ]
     primary = next((drawing for drawing in measured if drawing.run_id == FLAGSHIP), measured[0] if measured else None)
     published = next((drawing for drawing in drawings if drawing.kind == "published" and drawing.reading), None)
     worked = pages.ledger.ask("worked_token", run_id=primary.run_id, figure=PRIMARY) if primary else []
@@ -134,7 +142,7 @@ def write_home(pages: Pages, drawings: list[Drawing]) -> None:
         reference_chart=pages.chart(published, "") if published else "",
         query_line=f'duckdb headcount.duckdb "{line}"',
         query_output=output_of(pages.ledger.connection, line),
-        flagship=any(drawing.run_id == FLAGSHIP for drawing in drawings),
+        flagship=any(drawing.run_id == FLAGSHIP for drawing in measured),
     )
 
 

@@ -17,6 +17,7 @@ from report.errors import UsageRefusal
 COLOURS = ("red", "orange", "dark yellow", "light yellow", "green")
 REQUIRED = {"ordinal", "measure", "title", "legend", "bands", "words"}
 OPTIONAL = {"threshold", "threshold_half_mean_of", "selection", "ranges", "range_edges"}
+NAMES = {int: "whole number", str: "text", dict: "table"}
 WORDS = {"high", "low", "counts", "misreading"}
 
 
@@ -96,6 +97,11 @@ def read(path: Path) -> Figure:
         raise UsageRefusal(f"missing {', '.join(missing)}", path.name, "add them; any other figure file is an example")
     if unknown := sorted(content.keys() - REQUIRED - OPTIONAL):
         raise UsageRefusal(f"unknown key {unknown[0]}", path.name, f"use one of {', '.join(sorted(REQUIRED | OPTIONAL))}")
+    for key, kind in (("ordinal", int), ("measure", str), ("title", str), ("legend", str), ("bands", dict), ("words", dict)):
+        if not isinstance(content[key], kind):
+            raise UsageRefusal(f"{key} = {content[key]!r}", path.name, f"give a {NAMES[kind]}")
+    if "threshold" in content and "threshold_half_mean_of" in content:
+        raise UsageRefusal("threshold and threshold_half_mean_of exclude each other", path.name, "keep one of them")
     if absent := sorted(WORDS - content["words"].keys()):
         raise UsageRefusal(f"missing words.{absent[0]}", path.name, "add it; any other figure file is an example")
     edges = ascending(content["bands"].get("edges"), "band edges", path.name)

@@ -23,8 +23,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 KINDS = [
     "",
     "figures/",
-    "figures/toy-activation/",
-    "figures/reference/",
+    "figures/toy/activation/",
+    "figures/reference/published-counts/",
     "reference/",
     "method/",
     "measures/",
@@ -117,7 +117,7 @@ def test_no_page_complains_asks_another_host_or_overflows(watched: Watched) -> N
 def test_instant_navigation_keeps_the_charts_alive(watched: Watched) -> None:
     page = watched.visit("")
     page.get_by_role("link", name="Read the whole figure").click()
-    page.wait_for_url("**/figures/toy-activation/")
+    page.wait_for_url("**/figures/toy/activation/")
     watched.settle()
     page.locator(".md-tabs__link", has_text="Figures").click()
     page.wait_for_url("**/figures/")
@@ -136,28 +136,28 @@ def test_the_first_screen_holds_the_finding_the_chart_and_three_observations(wat
 
 
 def test_the_live_chart_prints_the_same_percentages_as_the_picture(watched: Watched, built: Built) -> None:
-    page = watched.visit("figures/reference/")
+    page = watched.visit("figures/reference/published-counts/")
     shown = page.eval_on_selector_all(".chart-live svg text", "nodes => nodes.map(node => node.textContent)")
-    static = re.findall(r">(\d+\.\d %)<", (built.site / "charts" / "reference-light.svg").read_text())
+    static = re.findall(r">(\d+\.\d %)<", (built.site / "charts" / "reference" / "published-counts-light.svg").read_text())
     assert sorted(text for text in shown if text.endswith("%")) == sorted(static)
     assert {"GPT-2 xl", "Layer", "# heads", "[0, 12)"} <= set(shown)
 
 
 def test_the_palette_switch_recolours_every_chart_and_is_remembered(watched: Watched) -> None:
-    page = watched.visit("figures/toy-activation/")
+    page = watched.visit("figures/toy/activation/")
     fills = "[...document.querySelectorAll('.chart-live .mark-rect path')].map(path => path.getAttribute('fill'))"
     assert "#3f9b5f" in page.evaluate(fills)
     page.get_by_role("button", name="colour-blind safe").first.click()
     page.wait_for_function(f"{fills}.includes('#2166ac')")
     assert "#3f9b5f" not in page.evaluate(fills)
-    page = watched.visit("figures/reference/")
+    page = watched.visit("figures/reference/published-counts/")
     assert "#2166ac" in page.evaluate(fills)
     assert page.get_by_role("button", name="colour-blind safe").get_attribute("aria-pressed") == "true"
 
 
 @pytest.mark.parametrize("watched", [{"color_scheme": "light"}], indirect=True)
 def test_the_scheme_switch_redraws_the_chart(watched: Watched) -> None:
-    page = watched.visit("figures/reference/")
+    page = watched.visit("figures/reference/published-counts/")
     title = "document.querySelector('.chart-live .role-title-text text').getAttribute('fill')"
     light = page.evaluate(title)
     page.get_by_title("Switch to dark").click()
@@ -168,7 +168,7 @@ def test_the_scheme_switch_redraws_the_chart(watched: Watched) -> None:
 @pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
 def test_without_javascript_the_pictures_texts_and_downloads_are_there(watched: Watched) -> None:
     page = watched.page
-    page.goto(watched.address + "figures/reference/")
+    page.goto(watched.address + "figures/reference/published-counts/")
     picture = page.locator("img.scheme-light")
     assert picture.is_visible()
     box = picture.bounding_box()
@@ -179,7 +179,7 @@ def test_without_javascript_the_pictures_texts_and_downloads_are_there(watched: 
 
 
 def test_a_fact_leads_to_its_query_and_opens_it(watched: Watched) -> None:
-    page = watched.visit("figures/reference/")
+    page = watched.visit("figures/reference/published-counts/")
     fact = page.locator(".finding a.fact").first
     # Instant navigation writes addresses out in full.
     query = "#" + str(fact.get_attribute("href")).partition("#")[2]
@@ -198,7 +198,7 @@ def test_search_finds_a_page(watched: Watched) -> None:
 
 
 def test_a_printed_page_is_complete(watched: Watched, tmp_path: Path) -> None:
-    page = watched.visit("figures/toy-activation/")
+    page = watched.visit("figures/toy/activation/")
     page.pdf(path=str(tmp_path / "page.pdf"))
     reader = shutil.which("pdftotext")
     if reader is None:
@@ -214,7 +214,7 @@ def test_hostile_texts_run_nothing_in_a_browser(browser: Browser, tmp_path: Path
     made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb")
     for address in served(made.site):
         visitor = Watched(browser, address)
-        for place in ("", "figures/", "figures/toy-activation/", "data/"):
+        for place in ("", "figures/", "figures/toy/activation/", "data/"):
             page = visitor.visit(place)
             assert page.locator("img[src=x]").count() == 0
         assert visitor.complaints == []

@@ -11,7 +11,7 @@ from report.check import check
 
 Change = Callable[[Path, str], None]
 Copy = tuple[Path, Path]
-PAGE = "figures/toy-activation/index.html"
+PAGE = "figures/toy/activation/index.html"
 
 
 def edit(page: Path, before: str, after: str) -> None:
@@ -72,6 +72,29 @@ def test_a_changed_digit_name_word_or_verb_turns_the_check_red(copy_of_built: Co
     published, site = copy_of_built
     edit(site / PAGE, before, after)
     assert check(published, site)[0].startswith(PAGE)
+
+
+@pytest.mark.parametrize("name", ["charts/toy/activation.csv", "charts/toy/activation-light.svg", "llms.txt", "index.html"])
+def test_a_changed_or_missing_file_turns_the_check_red(copy_of_built: Copy, name: str) -> None:
+    published, site = copy_of_built
+    (site / name).write_bytes((site / name).read_bytes() + b" ")
+    assert check(published, site) == [f"{name} is not the file that was built"]
+    (site / name).unlink()
+    assert check(published, site) == [f"{name} is not the file that was built"]
+
+
+def test_a_changed_or_missing_download_turns_the_check_red(copy_of_built: Copy, change: Change) -> None:
+    published, site = copy_of_built
+    change(site / "data" / "headcount.duckdb", "update shard_stat set total = total + 1 where shard = 0 and layer = 0")
+    assert check(published, site) == ["data/headcount.duckdb is not the file that was built"]
+    (site / "data" / "headcount.duckdb").unlink()
+    assert check(published, site) == ["data/headcount.duckdb is not the file that was built"]
+
+
+def test_a_plain_word_of_a_page_turned_around_turns_the_check_red(copy_of_built: Copy) -> None:
+    published, site = copy_of_built
+    edit(site / PAGE, "the deeper lies lower in", "the deeper lies higher in")
+    assert check(published, site) == [f"{PAGE} is not the file that was built"]
 
 
 def test_a_fact_that_moves_to_another_row_turns_the_check_red(copy_of_built: Copy) -> None:

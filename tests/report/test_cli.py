@@ -52,7 +52,7 @@ def test_an_unfinished_run_that_is_allowed_wears_a_banner(tmp_path: Path) -> Non
     counters = write_counters(tmp_path / "c.duckdb", PLANTED, shards_done=3)
     done = report("build", counters, "--out", tmp_path / "site", "--publish", tmp_path / "h.duckdb", "--allow-partial")
     assert done.returncode == 0, done.stderr
-    assert "The run is unfinished" in (tmp_path / "site" / "figures" / "toy-activation" / "index.html").read_text()
+    assert "The run is unfinished" in (tmp_path / "site" / "figures" / "toy" / "activation" / "index.html").read_text()
 
 
 def test_the_check_ends_with_0_on_a_true_site_and_1_on_a_false_one(copy_of_built: tuple[Path, Path], built: Built) -> None:

@@ -65,8 +65,8 @@ def test_half_of_the_heads_is_no_majority() -> None:
 def test_every_decision_of_every_rule_has_its_words() -> None:
     assert claims.RULES.keys() == claims.PHRASES.keys()
     assert {name: len(phrases) for name, phrases in claims.PHRASES.items()} == {
-        "majority": 3, "trend": 6, "unusual": 3, "steps": 4, "evidence": 3, "leads": 4, "rarity": 5,
-        "presence": 2, "size": 2, "steadiness": 3, "agreement": 3
+        "majority": 4, "trend": 7, "unusual": 3, "steps": 4, "evidence": 3, "leads": 5, "rarity": 5,
+        "presence": 2, "step": 2, "size": 2, "steadiness": 3, "agreement": 3
     }  # fmt: skip
 
 

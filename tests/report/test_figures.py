@@ -32,6 +32,8 @@ def folder(tmp_path: Path) -> Path:
         ("ordinal = 1", "range_edges = [0, 1.5]\nordinal = 1", "whole layers"),
         ("ordinal = 1", "treshold = 1\nordinal = 1", "unknown key treshold"),
         ("ordinal = 1", "ordinal = = 1", "not a TOML file"),
+        ("ordinal = 1", 'ordinal = "one"', "give a whole number"),
+        ("threshold = 0.5", 'threshold = 0.5\nthreshold_half_mean_of = "residual_share"', "exclude each other"),
         ('low = "quietest"', "", "missing words.low"),
         ('measure = "activation_pct"', "", "missing measure"),
     ],

@@ -224,6 +224,30 @@ def test_a_threshold_between_edges_is_refused_with_the_two_nearest(planted_count
         publish.publish(planted_counters, tmp_path / "h.duckdb", figures.load(folder))
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("edges = [0, 20, 40, 60, 80, 100]", "edges = [0, 20, 40, 60, 70, 80]", r"gap 80\.\.100"),
+        ("edges = [0, 20, 40, 60, 80, 100]", "edges = [10, 20, 40, 60, 80, 100]", r"gap 0\.\.10"),
+        ("threshold = 0.5\n", "", "needs a threshold"),
+        ("threshold = 0.5\n", 'threshold_half_mean_of = "residual_shar"\n', "did you mean residual_share"),
+        ('measure = "activation_pct"\nthreshold = 0.5', 'measure = "entrpy"', "did you mean entropy"),
+        ('measure = "activation_pct"', 'measure = "entropy"', "takes no threshold"),
+    ],
+)
+def test_a_figure_that_does_not_fit_its_measure_is_refused(
+    planted_counters: Path, tmp_path: Path, before: str, after: str, message: str
+) -> None:
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    text = (ROOT / "report" / "figures" / "activation.toml").read_text()
+    assert before in text
+    (folder / "activation.toml").write_text(text.replace(before, after))
+    with pytest.raises(UsageRefusal, match=message):
+        publish.publish(planted_counters, tmp_path / "h.duckdb", figures.load(folder))
+    assert not (tmp_path / "h.duckdb").exists()
+
+
 def test_the_counters_are_only_read(counters: Path, tmp_path: Path) -> None:
     before = counters.read_bytes()
     publish.publish(counters, tmp_path / "h.duckdb", figures.load())

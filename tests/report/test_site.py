@@ -13,8 +13,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from report import figures, queries, theme
 from report.build import Built, build
-from report.errors import EnvironmentRefusal
-from report.pages import csv_cell, slug
+from report.check import check
+from report.errors import EnvironmentRefusal, UsageRefusal
+from report.pages import csv_cell, distinct_slugs, slug
 
 HOSTILE = "</script><img src=x onerror=alert(1)> [x](javascript:alert(2)) {{ 7*7 }} | =1+1"
 
@@ -53,7 +54,7 @@ def test_every_link_and_picture_of_the_site_leads_somewhere(built: Built) -> Non
 
 
 def test_the_csv_beside_a_chart_is_the_answer_of_its_query(built: Built) -> None:
-    with (built.site / "charts" / "reference.csv").open(encoding="utf-8", newline="") as file:
+    with (built.site / "charts" / "reference" / "published-counts.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     with duckdb.connect(str(built.published), read_only=True) as connection:
         expected = connection.execute(queries.question("band_counts").sql, {"run_id": "reference", "figure": "reference"}).fetchall()
@@ -65,7 +66,7 @@ def test_the_download_is_the_published_file(built: Built) -> None:
 
 
 def test_the_chart_has_the_geometry_of_the_reference(built: Built) -> None:
-    spec = json.loads((built.site / "charts" / "toy-activation.vl.json").read_text())
+    spec = json.loads((built.site / "charts" / "toy" / "activation.vl.json").read_text())
     bars = spec["layer"][0]["encoding"]
     assert spec["title"] == "toy"
     assert (bars["x"]["title"], bars["y"]["title"]) == ("Layer", "# heads")
@@ -80,7 +81,7 @@ def test_the_chart_has_the_geometry_of_the_reference(built: Built) -> None:
 
 def test_both_schemes_have_a_picture_with_the_same_percentages(built: Built) -> None:
     found = {
-        scheme: re.findall(r">(\d+\.\d %)<", (built.site / "charts" / f"reference-{scheme}.svg").read_text())
+        scheme: re.findall(r">(\d+\.\d %)<", (built.site / "charts" / "reference" / f"published-counts-{scheme}.svg").read_text())
         for scheme in ("light", "dark")
     }
     assert found["light"] == found["dark"]
@@ -91,7 +92,7 @@ def test_both_schemes_have_a_picture_with_the_same_percentages(built: Built) -> 
 
 def test_every_figure_page_has_the_sections_of_the_reference_document(built: Built) -> None:
     wanted = ["Overview", "Components and axes", "Detailed analysis", "Key observations", "Interpretation", "What this chart cannot say"]
-    for page in (built.site / "figures").glob("*/index.html"):
+    for page in (built.site / "figures").glob("*/*/index.html"):
         headings = [node.text().rstrip("¶").strip() for node in LexborHTMLParser(page.read_text(encoding="utf-8")).css("article h2")]
         assert headings[: len(wanted)] == wanted, page
 
@@ -129,7 +130,7 @@ def test_a_band_edge_in_a_figure_file_changes_bars_labels_and_text(planted_count
     text = (ROOT / "report" / "figures" / "activation.toml").read_text()
     (folder / "activation.toml").write_text(text.replace("[0, 20, 40, 60, 80, 100]", "[0, 20, 40, 60, 89, 100]"))
     made = build(planted_counters, tmp_path / "site", tmp_path / "headcount.duckdb", folder)
-    page = LexborHTMLParser((made.site / "figures" / "toy-activation" / "index.html").read_text(encoding="utf-8"))
+    page = LexborHTMLParser((made.site / "figures" / "toy" / "activation" / "index.html").read_text(encoding="utf-8"))
     assert "[89, 100]" in page.css_first(".finding").text()
     assert "[80, 100]" not in page.css_first("article").text()
 
@@ -164,6 +165,69 @@ def test_names_become_addresses_and_stay_apart() -> None:
     assert re.fullmatch(r"[a-z0-9-]+", slug("模型 1"))
     assert slug("模型 1") != slug("模型 2")
     assert len(slug("x" * 300)) < 80
+
+
+def test_runs_whose_names_fall_together_keep_their_own_pages() -> None:
+    assert len(set(distinct_slugs(["Toy", "toy", "TOY", "to-y"]).values())) == 4
+
+
+def test_two_runs_in_one_file_get_pages_of_their_own(tmp_path: Path) -> None:
+    counters = write_counters(tmp_path / "c.duckdb", np.full((4, 6), 90), run_id="a")
+    write_counters(counters, np.full((4, 6), 10), run_id="A")
+    made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb")
+    texts = {path.parent.parent.name: path.read_text(encoding="utf-8") for path in (made.site / "figures").glob("*/activation/index.html")}
+    assert len(texts) == 2
+    assert sorted("Most heads fall in the busiest band" in text for text in texts.values()) == [False, True]
+
+
+def test_a_folder_that_is_no_site_is_never_replaced(planted_counters: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    with pytest.raises(EnvironmentRefusal, match="holds something else than a site"):
+        build(planted_counters, precious, tmp_path / "headcount.duckdb")
+    assert (precious / "thesis.txt").read_text() == "years of work"
+
+
+def test_the_counters_are_never_the_published_file(counters: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageRefusal, match="would replace the counters"):
+        build(counters, tmp_path / "site", counters)
+
+
+def test_a_site_can_be_built_from_a_published_file(built: Built, tmp_path: Path) -> None:
+    again = build(built.published, tmp_path / "site", tmp_path / "headcount.duckdb")
+    with duckdb.connect(str(built.published), read_only=True) as one, duckdb.connect(str(again.published), read_only=True) as other:
+        for table in ("band_counts", "head_measure", "figure", "test_result"):
+            assert one.execute(f"from {table} order by all").fetchall() == other.execute(f"from {table} order by all").fetchall()
+
+
+def test_a_spoilt_ledger_or_file_is_mended_by_building_again(planted_counters: Path, tmp_path: Path) -> None:
+    paths = tmp_path / "site", tmp_path / "headcount.duckdb"
+    build(planted_counters, *paths)
+    (tmp_path / "site" / "facts.json").write_text("{")
+    (tmp_path / "headcount.duckdb").write_bytes(b"short")
+    assert build(planted_counters, *paths).fresh
+    assert check(tmp_path / "headcount.duckdb", tmp_path / "site") == []
+
+
+BANNED = (
+    "causes",
+    "learns",
+    "responsible for",
+    "captures",
+    "decides",
+    "focuses on",
+    "useless",
+    "inactive",
+    "dispensable",
+    "used by the rest",
+)
+
+
+def test_no_generated_text_speaks_of_causes_or_functions(built: Built) -> None:
+    for page in pages_of(built.site):
+        spoken = " ".join(node.text() for node in LexborHTMLParser(page.read_text(encoding="utf-8")).css("[data-generated]")).lower()
+        assert [word for word in BANNED if word in spoken] == [], page
 
 
 def test_a_failed_build_leaves_the_last_good_site(built: Built, planted_counters: Path, tmp_path: Path) -> None:
@@ -203,5 +267,5 @@ def test_nothing_of_this_machine_is_published(built: Built) -> None:
 
 
 def test_every_figure_of_the_folder_is_on_the_site(built: Built) -> None:
-    made = {path.parent.name for path in (built.site / "figures").glob("*/index.html")}
-    assert made == {f"toy-{slug(figure.id)}" for figure in figures.load()} | {"reference"}
+    made = {path.parent.relative_to(built.site / "figures").as_posix() for path in (built.site / "figures").glob("*/*/index.html")}
+    assert made == {f"toy/{slug(figure.id)}" for figure in figures.load()} | {"reference/published-counts"}

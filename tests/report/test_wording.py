@@ -11,9 +11,10 @@ from planting import PLANTED, add_published_counts, write_counters
 from report import figures, publish
 from report.build import reading
 from report.facts import Ledger
+from report.heads_wording import HeadsAuthor
 from report.pages import plain
 from report.published_wording import PublishedAuthor
-from report.wording import HeadsAuthor, Reading
+from report.wording import Reading
 
 WORDS = figures.load()[0].words
 RISING = np.array([[min(100, 12 * layer + 8 * head) for head in range(4)] for layer in range(8)])
@@ -70,7 +71,9 @@ def test_few_heads_are_too_few_to_speak_of_depth(tmp_path: Path) -> None:
     [
         (np.full((6, 4), 95), ["Most heads fall in the busiest band", "leads in every range", "No head falls in the quietest band"]),
         (np.full((6, 4), 5), ["Most heads fall in the quietest band", "No head falls in the busiest band"]),
-        (np.array([[50]]), ["No band holds most heads", "on too few heads"]),
+        (np.array([[50]]), ["Most heads fall in a middle band."]),
+        (np.array([[50], [50]]), ["Most heads fall in a middle band, on too few heads to speak of depth."]),
+        (np.tile([50, 95], (8, 4)), ["leads or ties in every range: in four of four another holds as many heads"]),
         (np.array([[95, 96, 3] * 4]), ["Most heads fall in the busiest band"]),
     ],
 )
@@ -111,8 +114,8 @@ def test_the_reference_figure_is_read_as_it_must_be(tmp_path: Path) -> None:
         "From two of seven to 15 of 19.",
         "would be unusual by chance (exact trend test, p = .017)",
         "8–64 % in the first range, 57–91 % in the last",
-        "[0, 12) is the only range that the green band does not lead: there yellow does, with three heads to two.",
-        "Orange shrinks at every step too, from 28.6 to 10.5 % – on 12 heads, but that is no evidence of a trend.",
+        "[0, 12) is the only range that the green band does not lead: there yellow holds three heads, it two.",
+        "Orange shrinks at every step, from 28.6 to 10.5 % – on 12 heads, but that is no evidence of a trend.",
         "Red stands for one head, in [12, 24); nothing should rest on it.",
         "Heads shown: 7, 12, 27 and 19. Each range has 300 heads, of which 2.3, 4.0, 9.0 and 6.3 % appear",
         "sum to 100.1, 99.9, 100.0 and 99.9: rounding",

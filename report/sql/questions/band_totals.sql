@@ -11,7 +11,7 @@ with
     per_band as (
         select band_ordinal, any_value(band_label) as band_label, any_value(colour) as colour, any_value(stack_ordinal) as stack_ordinal,
             sum(heads)::bigint as heads, 100 * sum(heads) / nullif((select sum(heads) from cells), 0) as pct,
-            count(*) filter (heads > 0) as ranges_met, min(range_label) filter (heads > 0) as some_range_label,
+            count(*) filter (heads > 0) as ranges_met, first(range_label order by range_ordinal) filter (heads > 0) as some_range_label,
             count(*) as ranges, count(*) filter (step > 0) as steps_up, count(*) filter (step < 0) as steps_down, count(step) as steps,
             100 * arg_min(share, range_ordinal) as first_pct, 100 * arg_max(share, range_ordinal) as last_pct
         from cells

@@ -4,17 +4,23 @@
 with
     shown as (select sum(heads)::bigint as heads from band_counts where run_id = $run_id and figure = $figure),
     spans as (
-        select count(*) as ranges, min(end_layer - first_layer) as least_layers, max(end_layer - first_layer) as most_layers, max(end_layer) as depth
+        select count(*) as ranges, max(end_layer) as depth
         from layer_range
         where run_id = $run_id and figure = $figure
     ),
+    totals as (
+        select band_ordinal, any_value(band_label) as band_label, sum(heads)::bigint as heads
+        from band_counts
+        where run_id = $run_id and figure = $figure
+        group by band_ordinal
+    ),
     largest as (
-        select arg_max(band_label, heads) as largest_label, max(heads) as largest_heads
-        from (select band_label, sum(heads)::bigint as heads from band_counts where run_id = $run_id and figure = $figure group by band_label)
+        select first(band_label order by heads desc, band_ordinal) as largest_label, max(heads) as largest_heads,
+            count(*) filter (heads = (select max(heads) from totals)) > 1 as largest_tied
+        from totals
     ),
     edges as (
-        select count(*) as bands, arg_min(label, stack_ordinal) as base_label, arg_max(label, stack_ordinal) as far_label,
-            arg_min(colour, stack_ordinal) as base_colour
+        select count(*) as bands
         from band
         where run_id = $run_id and figure = $figure
     ),
@@ -28,9 +34,8 @@ with
         select runs.title as run_title, runs.kind, figure.title as figure_title, figure.legend, shown.heads,
             coalesce(runs.layers * runs.heads_per_layer, published.model_heads) as model_heads, coalesce(runs.layers, spans.depth) as layers,
             runs.heads_per_layer, runs.scored_tokens, runs.windows_done, runs.shards_done, runs.shards, runs.window_tokens, runs.corpus, runs.dtype, runs.hardware,
-            runs.quantisation, runs.status, coalesce(runs.source, published.source) as source, ranges, bands, base_label, far_label, base_colour,
-            least_layers, most_layers, least_layers * runs.heads_per_layer as least_heads, most_layers * runs.heads_per_layer as most_heads,
-            figure_threshold.threshold, crossing_heads, crossing.pct as crossing_pct, largest_label, largest_heads, measure.unit, measure.definition
+            runs.quantisation, runs.status, coalesce(runs.source, published.source) as source, ranges, bands,
+            figure_threshold.threshold, crossing_heads, crossing.pct as crossing_pct, largest_label, largest_heads, largest_tied, measure.unit, measure.definition
         from runs
         cross join shown
         cross join spans
