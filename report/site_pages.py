@@ -15,11 +15,12 @@ ROOT = Path(__file__).parents[1]
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLE = ROOT / "docs" / "examples" / "query.py"
 FLAGSHIP = "GPT-2 xl"
+REFERENCE = "reference"
 HOME_OBSERVATIONS = 3
 # The oldest DuckDB release that the tests open the published file with.
 OLDEST_CLIENT = "1.4"
 DOWNLOADS = (("CSV", ".csv"), ("SVG, light", "-light.svg"), ("SVG, dark", "-dark.svg"), ("PNG", ".png"), ("Vega-Lite", ".vl.json"))
-MISREADING = "Do not read a share of heads as a level of activity: a segment counts heads, and its colour rates something else."
+MISREADING = "Do not read a share of heads as a level of activity: a segment counts heads, and its colour is the published figure's own."
 
 
 def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[Drawing]:
@@ -126,7 +127,7 @@ def write_home(pages: Pages, drawings: list[Drawing]) -> None:
         drawing for drawing in drawings if drawing.figure == PRIMARY and drawing.reading and drawing.coverage["kind"].value == "measured"
     ]
     primary = next((drawing for drawing in measured if drawing.run_id == FLAGSHIP), measured[0] if measured else None)
-    published = next((drawing for drawing in drawings if drawing.kind == "published" and drawing.reading), None)
+    published = next((drawing for drawing in drawings if drawing.figure == REFERENCE and drawing.reading), None)
     worked = pages.ledger.ask("worked_token", run_id=primary.run_id, figure=PRIMARY) if primary else []
     line = f"from band_counts where figure = '{PRIMARY}'" if primary else "from band_counts"
     pages.write(
