@@ -2,7 +2,6 @@
 
 Every refusal is one line on stderr, `error: what (where); fix: remedy`, with the exit code of its class; --debug shows the traceback."""
 
-import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Annotated
 import typer
 
 from extract import config
-from extract.errors import Refusal, UsageRefusal
+from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal
 from extract.interrupt import Interrupted
+from extract.next_command import typed
 
 # Stopped where there was nothing to keep; a run says more.
 _STOPPED = Interrupted("interrupted", "command line", "run the same command again")
@@ -54,8 +54,7 @@ def run(
     from extract.run import measure
 
     flags = [part for key, value in given.items() if value is not None for part in (f"--{key}", str(value))]
-    again = shlex.join(["python", "-m", "extract", "run", str(run_file), "--out", str(out), *flags])
-    measure(chosen, out, must_resume=resume, command=again)
+    measure(chosen, out, must_resume=resume, command=typed("extract", "run", str(run_file), "--out", str(out), *flags))
 
 
 @app.command("import-heads")
@@ -99,7 +98,8 @@ def windows(
     windows: Windows = None,
 ) -> None:
     """Write the run's token windows, int64, windows x tokens, so that another program can measure the same tokens."""
-    chosen = config.read(run_file, model=model, corpus=corpus, window=window, windows=windows)
+    # Windows have no title: any name will do.
+    chosen = config.read(run_file, name="windows", model=model, corpus=corpus, window=window, windows=windows)
     from extract.run import save_windows
 
     save_windows(chosen, out)
@@ -116,7 +116,7 @@ def choose() -> None:
 
 
 def _done(fresh: bool, into: Path) -> None:
-    print(f"{'imported into' if fresh else 'already in'} {into}; next: python -m report build {into}", file=sys.stderr)
+    print(f"{'imported into' if fresh else 'already in'} {into}; next: {typed('report', 'build', str(into))}", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -145,6 +145,8 @@ def _as_refusal(error: Exception) -> Refusal:
     told = getattr(error, "format_message", None)
     if callable(told):
         return UsageRefusal(" ".join(str(told()).split()).rstrip("."), "command line", "see python -m extract --help")
+    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] != "extract":
+        return EnvironmentRefusal(f"{error.name} is not installed", "Python environment", "pip install -e '.[extract]'")
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
     return Refusal(

@@ -53,12 +53,15 @@ class RunConfig:
 def read(path: Path, **overrides: Setting) -> RunConfig:
     """The run that a TOML file describes, with every override that is not None in place of the file's value.
 
-    Another model drops the file's revision and weights_sha256, which belong to the file's own model. Where the file names no shards,
-    or a flag asks for fewer windows than it has shards, there is a shard per window.
+    Another model drops the file's revision and weights_sha256, which belong to the file's own model, and needs a name of its own. Where
+    the file names no shards, or a flag asks for fewer windows than it has shards, there is a shard per window.
     Raises UsageRefusal for a file that is missing or no TOML, an unknown key, a value of the wrong type or out of bounds."""
     settings = _read_toml(path)
     given = {key: value for key, value in overrides.items() if value is not None}
     if given.get("model") not in (None, settings.get("model")):
+        if "model" in settings and "name" not in given:
+            what = f"--model names another model than the run file of {settings.get('name')!r}"
+            raise UsageRefusal(what, path.name, 'add --name "...", the title of its charts')
         settings.pop("revision", None)
         settings.pop("weights_sha256", None)
     settings |= given

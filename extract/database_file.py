@@ -1,6 +1,7 @@
 """Files of a database: whether a place can be written, whether a file is a database, and what DuckDB's errors about it mean to a user."""
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -16,7 +17,10 @@ from extract.errors import DatabaseRefusal, EnvironmentRefusal, Refusal
 def check_writable(out: Path) -> None:
     """Make the folder of `out` where it is missing, and refuse a place that cannot be written."""
     if out.is_dir():
-        raise EnvironmentRefusal("the output is a folder", out.name, f"name a file, such as {out.name}/counters.duckdb")
+        raise EnvironmentRefusal("the output is a folder", str(out), f"name a file in it, such as {out / 'counters.duckdb'}")
+    if out.exists() and not out.is_file():
+        # It would be replaced by a file.
+        raise EnvironmentRefusal("the output is no regular file", str(out), "name a file")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out.parent):
@@ -31,6 +35,17 @@ def check_space(out: Path, needed: int) -> None:
     if free < needed:
         what = f"{free // 2**20} MiB are free, the run may need {needed // 2**20} MiB"
         raise EnvironmentRefusal(what, str(out.parent), "free some space, or choose another --out; nothing is lost")
+
+
+def remove_empty(path: Path) -> None:
+    """Remove a file of no bytes, which a process leaves that is killed before it writes; not one that a process has locked."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size:
+            return
+        with path.open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.fstat(file.fileno()).st_size:
+                path.unlink()
 
 
 def check_is_duckdb(path: Path) -> None:

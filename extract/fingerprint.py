@@ -10,8 +10,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from extract.progress import waiting
+
 CHUNK = 2**22
 REMEMBERED = 1000
+# Bytes that take a second or so to hash.
+LARGE = 2**29
 
 
 def cache_folder() -> Path:
@@ -23,9 +27,16 @@ def cache_folder() -> Path:
 
 
 def own_name(path: Path) -> str:
-    """The last part of a path, also of one such as `.` or `data/..`: what the database may know of it."""
+    """The last part of a path, also of one such as `.` or `data/..`: what the database may know of it.
+
+    Of the home folder, whose name is the user's, "home folder"."""
     # Not Path.resolve, which would follow a link to a folder of another name.
-    return Path(os.path.abspath(path.expanduser())).name  # noqa: PTH100
+    absolute = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
+    # Where no home is known, no path can be one.
+    with contextlib.suppress(RuntimeError):
+        if absolute.resolve() == Path.home().resolve():
+            return "home folder"
+    return absolute.name
 
 
 def of_files(paths: Sequence[Path]) -> str:
@@ -33,14 +44,20 @@ def of_files(paths: Sequence[Path]) -> str:
     key = _key(paths, "bytes")
     known = recall(key)
     if known is None:
-        digest = hashlib.sha256()
-        for path in paths:
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-        known = digest.hexdigest()
+        size = sum(path.stat().st_size for path in paths)
+        with waiting(f"hashing {size / 2**30:.1f} GiB, once") if size > LARGE else contextlib.nullcontext():
+            known = _hashed(paths)
         remember(key, known)
     return known
+
+
+def _hashed(paths: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def of_state(paths: Sequence[Path], purpose: str) -> str:

@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import importlib.metadata
 import json
-import pkgutil
 import platform
 
 import extract
@@ -23,7 +22,7 @@ def describe(config: RunConfig, located: Located, corpus_sha256: str, device: st
     """The columns of table run that are known before anything is measured."""
     told = dataclasses.asdict(config) | {"model": located.name, "corpus": corpus.corpus_name(config.corpus), "device": device}
     # The names of the files, so that a measure added to the folder is not taken for one that was measured.
-    told["measures"] = sorted(entry.name for entry in pkgutil.iter_modules(measures.__path__))
+    told["measures"] = measures.names()
     return {
         "run_id": config.name,
         "kind": "measured",

@@ -13,18 +13,22 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from extract import measures
 from extract.config import plain_text, run_name
 from extract.errors import DatabaseRefusal, UsageRefusal
 from extract.measures import MAX, Measure
 from extract.store import Store
 from extract.tables import band_edges, read_counts, read_heads
 
+# Columns of the tables that hold measures: in the wide table of heads each measure is a column too.
+COLUMNS = ("run_id", "layer", "head", "kv_head")
+
 
 def import_heads(table: Path, into: Path, *, run: str, measure: str, unit: str, source: str, bands: str | None = None) -> bool:
     """Import a value per head, in `unit` ("share" for numbers in [0, 1]), with `bands` as ascending edges "0,.2,1".
 
     Returns False where it stands already.
-    Raises UsageRefusal for a table or band edges that cannot be used, DatabaseRefusal for a name or measure that is taken."""
+    Raises UsageRefusal for a table, a measure's name or band edges that cannot be used, DatabaseRefusal for a name that is taken."""
     name, kind = run_name(run, "--run"), _imported_measure(measure, unit, source)
     values = read_heads(table)
     edges = band_edges(bands, kind.unit, sorted(values.values()))
@@ -42,6 +46,7 @@ def import_heads(table: Path, into: Path, *, run: str, measure: str, unit: str, 
     with Store(into) as store:
         fresh = not _stands(store, row)
         if fresh:
+            _check_case(store, kind.id)
             known = store.measure(kind.id)
             _check_against(known or dataclasses.asdict(kind), kind.unit, values, table)
             new = {} if known else store.measure_rows([kind])
@@ -53,7 +58,7 @@ def import_heads(table: Path, into: Path, *, run: str, measure: str, unit: str, 
 def _imported_measure(measure: str, unit: str, source: str) -> Measure:
     unit, source = plain_text(unit, "unit", "--unit"), plain_text(source, "source", "--source")
     return Measure(
-        id=run_name(measure, "--measure"),
+        id=_measure_id(measure),
         title=plain_text(measure, "measure", "--measure"),
         unit=unit,
         low=0.0 if unit in ("share", "%") else -MAX,
@@ -63,6 +68,23 @@ def _imported_measure(measure: str, unit: str, source: str) -> Measure:
         condition="as published",
         position_low=0,
     )
+
+
+def _measure_id(measure: str) -> str:
+    """The measure's name, unless it is that of a measure that is computed here, or of a column: DuckDB's names know no case."""
+    name = run_name(measure, "--measure")
+    taken = {**dict.fromkeys(measures.names(), "is computed by Headcount itself"), **dict.fromkeys(COLUMNS, "is the name of a column")}
+    if name.casefold() in taken:
+        raise UsageRefusal(f"{name!r} {taken[name.casefold()]}", "--measure", f"name it otherwise, for example {name}_published")
+    return name
+
+
+def _check_case(store: Store, name: str) -> None:
+    """Refuse a name that differs from that of a measure in the file only in its case."""
+    for row in store.rows("select id from measure order by all"):
+        if row["id"] != name and str(row["id"]).casefold() == name.casefold():
+            fix = f"write {row['id']}, or name it otherwise"
+            raise UsageRefusal(f"measure {name!r} differs from {row['id']!r} in the file only in its case", "--measure", fix)
 
 
 def _head_rows(name: str, measure: str, values: dict[tuple[int, int], float], edges: Sequence[float]) -> dict[str, pa.Table]:

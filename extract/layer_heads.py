@@ -15,12 +15,11 @@ from extract import kernels
 from extract.errors import ModelRefusal
 from extract.families import Family
 
-# Half-precision types hold whole numbers only up to 256 (bfloat16): positions go in as quotient and remainder.
-_POSITION_BASE = 32
 _FEATURE_MULTIPLE = 8
 
 PerQuery = Float[Tensor, "batch head query"]
 PerScored = Float[Tensor, "batch head scored"]
+Features = Float[Tensor, "batch head query feature"]
 
 
 @dataclass(frozen=True)
@@ -91,17 +90,14 @@ class LayerHeads:
         """−Σ_j p_ij ln p_ij in nats, for queries 1 … T−1.
 
         Taken relative to the first key: (lse − s q·k_0) − s q·Σ p (k_j − k_0), where the large terms of sink heads cancel beforehand."""
-        mean_score = self._scores(self._working_q, self._key_means[..., : self.q.shape[-1]])
+        mean_score = self._scores(self._working_q, self.key_means[..., : self.q.shape[-1]])
         return (self.lse - self._first_key_score - mean_score)[..., 1:].clamp(min=0)
 
     @cached_property
     def mean_distance(self) -> PerScored:
         """Σ_j p_ij (i − j) in tokens, for queries 1 … T−1."""
-        dim = self.q.shape[-1]
-        quotient, remainder = self._key_means[..., dim].to(self._working), self._key_means[..., dim + 1].to(self._working)
         position = torch.arange(self.q.shape[2], device=self.q.device)
-        mean_position = torch.add(remainder, quotient, alpha=_POSITION_BASE)
-        return torch.sub(position, mean_position)[..., 1:].clamp(min=0)
+        return torch.sub(position, self.key_means[..., self.q.shape[-1]])[..., 1:].clamp(min=0)
 
     @cached_property
     def output_norm(self) -> PerScored:
@@ -130,6 +126,22 @@ class LayerHeads:
         return torch.div(self.output_norm, torch.linalg.vector_norm(stream, dim=-1)[:, None])
 
     @cached_property
+    def key_means(self) -> Features:
+        """The second pass through the fused kernel, once for all who ask."""
+        return self.second_pass(kernels.attend)
+
+    def second_pass(self, attend: kernels.Attend) -> Features:
+        """Σ_j p_ij [k_j − k_0 | j | 0 …] for every query.
+
+        Never in half precision, in which a position is rounded by a token and more."""
+        window, dim = self.k.shape[2:]
+        padding = _FEATURE_MULTIPLE - dim % _FEATURE_MULTIPLE
+        q, k = F.pad(self._working_q, (0, padding)), F.pad(self._working_k, (0, padding))
+        features = k - k[:, :, :1]
+        features[..., dim] = torch.arange(window, device=k.device)
+        return attend(q, k, features, self.scale)[0]
+
+    @cached_property
     def _working(self) -> torch.dtype:
         return torch.promote_types(self.q.dtype, torch.float32)
 
@@ -144,20 +156,6 @@ class LayerHeads:
     @cached_property
     def _first_key_score(self) -> PerQuery:
         return self._scores(self._working_q, self._working_k[:, :, :1])
-
-    @cached_property
-    def _key_means(self) -> Float[Tensor, "batch head query feature"]:
-        """Second fused pass: Σ_j p_ij [k_j − k_0 | j // 32 | j % 32 | 0 …], in the kernel's type. One pass serves all who ask."""
-        window, dim = self.k.shape[2:]
-        kept = kernels.precision(self.q.device.type, self.q.dtype)
-        q, k = self.q.to(kept), self.k.to(kept)
-        padding = _FEATURE_MULTIPLE - dim % _FEATURE_MULTIPLE
-        padding += _FEATURE_MULTIPLE * (padding < 2)
-        features = F.pad(k - k[:, :, :1], (0, padding))
-        position = torch.arange(window, device=self.k.device)
-        features[..., dim] = position // _POSITION_BASE
-        features[..., dim + 1] = position % _POSITION_BASE
-        return kernels.attend(F.pad(q, (0, padding)), F.pad(k, (0, padding)), features, self.scale)[0]
 
     def _scores(
         self, q: Float[Tensor, "batch head rows dim"], k: Float[Tensor, "batch some_head keys dim"]

@@ -78,13 +78,17 @@ class LayerProbe:
     def _check_kernel(self, heads: LayerHeads) -> None:
         self.kernel = kernels.choose(heads.q.device.type, heads.q.dtype, heads.q.shape[-1]).name
         z, lse = kernels.blockwise(heads.q, heads.k, heads.v, heads.scale)
-        tolerance = _tolerance(heads)
-        if _error(heads.lse, lse) > tolerance or _error(heads.z, z) > tolerance:
-            raise NumericRefusal(
-                f"{self.kernel} on {heads.q.device.type} disagrees with its plain reference",
-                f"layer {heads.layer}",
-                "use another dtype or device",
-            )
+        _require_finite(heads.key_means, "second attention pass", heads.layer)
+        # Keys and positions apart: a position is a hundred times as large.
+        (keys, positions), (plain_keys, plain_positions) = (
+            means.tensor_split([heads.q.shape[-1]], -1) for means in (heads.key_means, heads.second_pass(kernels.blockwise))
+        )
+        first = max(_error(heads.lse, lse), _error(heads.z, z))
+        second = max(_error(keys, plain_keys), _error(positions, plain_positions))
+        if max(first, second) > _tolerance(heads):
+            kernel = self.kernel if first > _tolerance(heads) else "the second attention pass"
+            what = f"{kernel} on {heads.q.device.type} disagrees with its plain reference"
+            raise NumericRefusal(what, f"layer {heads.layer}", "use another dtype or device")
 
 
 def _pattern(heads: LayerHeads) -> Pattern:

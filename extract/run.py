@@ -2,6 +2,7 @@
 
 A run of the same name and configuration is continued where it stopped, and one that is complete costs neither torch nor transformers."""
 
+import io
 import os
 import time
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from extract.database_file import check_space, check_writable
 from extract.errors import CorpusRefusal, DatabaseRefusal, EnvironmentRefusal
 from extract.identity import check_same, describe
 from extract.interrupt import Interrupted, Stop
+from extract.next_command import typed
 from extract.progress import bar, say, waiting
 from extract.store import Rows, Store
 from extract.sums import ShardSums
@@ -198,8 +200,18 @@ def save_windows(config: RunConfig, out: Path) -> None:
     check_writable(out)
     checkpoint = open_checkpoint(locate(config.model, config.revision, config.weights_sha256), config.window)
     windows = _cut(config, checkpoint, corpus.read(config.corpus))
-    with out.open("wb") as file:
-        np.save(file, windows)
+    content, part = io.BytesIO(), out.with_name(out.name + ".part")
+    # Not straight to the file: NumPy keeps silent where the last bytes do not fit on the disk.
+    np.save(content, windows)
+    try:
+        part.write_bytes(content.getbuffer())
+        part.replace(out)
+    except OSError as error:
+        raise EnvironmentRefusal(
+            f"cannot be written: {error.strerror or error}", out.name, "free some space, or choose another --out"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
     say(f"{len(windows)} windows of {config.window} tokens: {out}")
 
 
@@ -215,4 +227,4 @@ def _summarise(config: RunConfig, store: Store, tokens: int, seconds: float) -> 
     heads = int(str(run["layers"])) * int(str(run["heads_per_layer"]))
     how = f"{seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s" if tokens else "complete already"
     say(f"{config.name}: {heads:,} heads on {scored:,} tokens ({how}): {store.out}")
-    say(f"next: python -m report build {store.out}")
+    say(f"next: {typed('report', 'build', str(store.out))}")

@@ -18,7 +18,7 @@ from types import TracebackType
 import duckdb
 import pyarrow as pa
 
-from extract.database_file import check_is_duckdb, check_writable, quoted, sync, told
+from extract.database_file import check_is_duckdb, check_writable, quoted, remove_empty, sync, told
 from extract.errors import DatabaseRefusal
 from extract.measures import Measure
 
@@ -37,9 +37,11 @@ class Store:
 
     def __init__(self, out: Path) -> None:
         self.out = out
+        # First, for a folder such as "." has no name.
+        check_writable(out)
         self.work = out.with_name(out.name + ".work")
         self.published_at = time.monotonic()
-        check_writable(out)
+        remove_empty(self.work)
         for path in (self.work, out):
             check_is_duckdb(path)
         self.con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
@@ -194,7 +196,6 @@ class Store:
         query = f"""
             select run_id from (from {here}.run except from {there}.run)
             union select run_id from (select run_id, shard from {here}.shard except select run_id, shard from {there}.shard)
-            union select figure from (from {here}.published_count except from {there}.published_count)
             order by all"""
         return [row[0] for row in self.con.execute(query).fetchall()]
 

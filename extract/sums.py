@@ -1,6 +1,6 @@
 """ShardSums: what one shard adds to the database, per layer and head: counts, sums and histograms that merge in any order.
 
-Numpy alone, so that an import can use the histogram's edges without loading a model's libraries."""
+Numpy alone: what writes and merges sums needs none of a model's libraries."""
 
 import numpy as np
 from jaxtyping import Float64, Int64

@@ -46,7 +46,11 @@ class MeasureModule(Protocol):
         """float [batch, head, unit]: the scored values; a unit is a scored query, or a whole window."""
 
 
+def names() -> list[str]:
+    """The ids of the measures in this folder, in order: a file is called as its measure. Imports none of them."""
+    return sorted(entry.name for entry in pkgutil.iter_modules(__path__))
+
+
 def discover() -> tuple[MeasureModule, ...]:
     """Every measure in this folder, in the order of the file names."""
-    names = sorted(entry.name for entry in pkgutil.iter_modules(__path__))
-    return tuple(cast(MeasureModule, importlib.import_module(f"{__name__}.{name}")) for name in names)
+    return tuple(cast(MeasureModule, importlib.import_module(f"{__name__}.{name}")) for name in names())

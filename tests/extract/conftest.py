@@ -1,9 +1,10 @@
-"""Toy models with random weights that attend sharply, and an independent eager account in float64 of what their heads do."""
+"""A toy run; toy models with random weights that attend sharply, and an independent eager account in float64 of what their heads do."""
 
 import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,9 +14,21 @@ from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from extract import families, measures
 from extract.attention import measure_windows, visit_layers
+from extract.config import RunConfig
 from extract.sums import ShardSums
 
 VOCABULARY = 101
+
+
+@pytest.fixture
+def config(make_checkpoint: Callable[..., Path], write_text: Callable[..., Path]) -> RunConfig:
+    """Ten windows of 32 tokens in four shards, on a random GPT-2 of 2 x 2 heads."""
+    return RunConfig("Toy", str(make_checkpoint()), str(write_text(120, 300, 20, 9)), window=32, windows=10, shards=4)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "counters.duckdb"
 
 
 def _randomise(model: PreTrainedModel, seed: int) -> PreTrainedModel:

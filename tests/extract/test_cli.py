@@ -14,6 +14,7 @@ import pytest
 from extract import device
 from extract.__main__ import main
 from extract.device import default_run, resolve
+from extract.next_command import typed
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ def toy(make_checkpoint: Callable[..., Path], write_text: Callable[..., Path], t
     (tmp_path / "toy.toml").write_text(
         'name = "Toy"\nmodel = "embedded"\ncorpus = "embedded"\nwindow = 16\nwindows = 8\n', encoding="utf-8"
     )
-    return [str(tmp_path / "toy.toml"), "--model", str(make_checkpoint()), "--corpus", str(write_text(200, 200))]
+    return [str(tmp_path / "toy.toml"), "--name", "Toy", "--model", str(make_checkpoint()), "--corpus", str(write_text(200, 200))]
 
 
 def refused(said: Said, *arguments: str) -> tuple[int, str]:
@@ -97,6 +98,29 @@ def test_a_bug_is_one_line_with_exit_1(capsys: Said, monkeypatch: pytest.MonkeyP
     assert re.match(r"error: KeyError: 'x' \(test_cli.py, line \d+\); fix: a bug: run again with --debug", line)
 
 
+def test_a_package_that_is_not_installed_is_named_with_the_remedy(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What Python itself does with a name that is None there is to find no such module.
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(device, "cuda_ready", lambda: None)
+    told = "error: huggingface_hub is not installed (Python environment); fix: pip install -e '.[extract]'\n"
+    assert refused(capsys, "choose") == (5, told)
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_bug(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "extract.device", None)
+    assert refused(capsys, "choose")[0] == 1
+
+
+def test_the_next_command_names_the_interpreter_as_it_must_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    assert typed("report", "build", "a b.duckdb") == ".venv/bin/python -m report build 'a b.duckdb'"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert typed("report", "build", "c.duckdb") == "python -m report build c.duckdb"
+
+
 def test_help_lists_the_commands(capsys: Said) -> None:
     assert main(["--help"]) == 0
     told = capsys.readouterr().out
@@ -106,13 +130,14 @@ def test_help_lists_the_commands(capsys: Said) -> None:
 def test_a_run_and_its_windows_from_the_command_line(toy: list[str], tmp_path: Path, capsys: Said) -> None:
     out = tmp_path / "new" / "counters.duckdb"
     assert main(["run", *toy, "--out", str(out), "--windows", "4", "--name", "Mine"]) == 0
-    assert f"next: python -m report build {out}" in capsys.readouterr().err
+    assert f"next: {typed('report', 'build', str(out))}\n" in capsys.readouterr().err
     with duckdb.connect(str(out), read_only=True) as con:
         assert con.execute("select run_id, windows, shards, window_tokens from run").fetchall() == [("Mine", 4, 4, 16)]
     assert main(["run", *toy, "--out", str(out), "--windows", "4", "--name", "Mine", "--resume"]) == 0
     assert "complete already" in capsys.readouterr().err
     assert refused(capsys, "run", *toy, "--out", str(out), "--windows", "5", "--name", "Mine")[0] == 7
-    assert main(["windows", *toy, "--out", str(tmp_path / "w.npy"), "--windows", "4"]) == 0
+    # Windows have no name.
+    assert main(["windows", toy[0], *toy[3:], "--out", str(tmp_path / "w.npy"), "--windows", "4"]) == 0
     windows = np.load(tmp_path / "w.npy")
     assert (windows.shape, windows.dtype) == ((4, 16), np.int64)
 

@@ -35,9 +35,20 @@ def test_a_flag_overrides_the_run_file_and_none_does_not(run_file: Path) -> None
 
 
 def test_another_model_drops_the_pins_of_the_files_own_model() -> None:
-    config = read(RUNS / "gpt2-xl.toml", model="weights/gpt2-xl")
+    config = read(RUNS / "gpt2-xl.toml", model="weights/gpt2-xl", name="Mine")
     assert (config.revision, config.weights_sha256) == (None, None)
     assert read(RUNS / "gpt2-xl.toml", model="openai-community/gpt2-xl").revision is not None
+
+
+def test_another_model_needs_a_name_and_another_corpus_does_not(run_file: Path) -> None:
+    with pytest.raises(UsageRefusal) as refusal:
+        read(run_file, model="./mine")
+    told = "--model names another model than the run file of 'A run' (run.toml); fix: add --name \"...\", the title of its charts"
+    assert str(refusal.value) == f"error: {told}"
+    assert read(run_file, model="./mine", name="Mine").name == "Mine"
+    assert read(run_file, model="embedded", corpus="mine").name == "A run"
+    run_file.write_text('name = "Any model"\ncorpus = "texts"\n', encoding="utf-8")
+    assert read(run_file, model="./mine").name == "Any model"
 
 
 def test_fewer_windows_than_shards_lower_the_shards_when_a_flag_asks_for_them(run_file: Path) -> None:

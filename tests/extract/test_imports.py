@@ -98,6 +98,30 @@ def test_a_measure_keeps_its_unit_and_range_in_one_file(table: Callable[[str], P
 
 
 @pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        ("previous_token_mass", "'previous_token_mass' is computed by Headcount itself (--measure); fix: name it otherwise, for example "),
+        ("Entropy", "'Entropy' is computed by Headcount itself (--measure); fix: name it otherwise, for example Entropy_published"),
+        ("run_id", "'run_id' is the name of a column (--measure)"),
+        ("layer", "'layer' is the name of a column (--measure)"),
+        ("HEAD", "'HEAD' is the name of a column (--measure)"),
+        ("kv_head", "'kv_head' is the name of a column (--measure)"),
+        ("Copying", "measure 'Copying' differs from 'copying' in the file only in its case (--measure); fix: write copying, or name it"),
+    ],
+)
+def test_a_measures_name_that_means_something_else_is_refused(
+    table: Callable[[str], Path], tmp_path: Path, measure: str, told: str
+) -> None:
+    out = tmp_path / "counters.duckdb"
+    heads_into(table(HEADS), out)
+    with pytest.raises(UsageRefusal) as refusal:
+        heads_into(table(HEADS), out, run="Second", measure=measure)
+    assert str(refusal.value).startswith(f"error: {told}")
+    assert heads_into(table(HEADS), out, run="Second", measure=f"{measure}_published") is True
+    assert ask(out, "select count(*) from measure") == [(2,)]
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("layer,head\n0,0\n", "columns layer, head (table.csv, line 1); fix: the header must be layer,head,value"),

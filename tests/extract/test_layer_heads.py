@@ -37,6 +37,17 @@ def test_scores_near_three_hundred_in_bfloat16_give_exact_weights(shared: float,
     assert (heads.entropy - entropy).abs().max() < 10 * tolerance
 
 
+def test_the_second_pass_is_never_in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that works in the type that it is given, as those of CUDA do: bfloat16 positions would be off by a token near 200."""
+    monkeypatch.setattr(kernels, "choose", lambda *_: kernels.Kernel("blockwise", kernels.blockwise))
+    generator = torch.Generator().manual_seed(3)
+    q, k = (torch.randn(1, 2, 400, 16, generator=generator).bfloat16() for _ in range(2))
+    p = (q.double() @ k.double().mT).masked_fill(torch.ones(400, 400).triu(1).bool(), -torch.inf).softmax(-1)
+    i = torch.arange(400)
+    distance = (p * (i[:, None] - i)).sum(-1)[..., 1:]
+    assert (bare_heads(q, k, 1.0).mean_distance - distance).abs().max() < 1e-3
+
+
 def bare_heads(q: Tensor, k: Tensor, scale: float) -> LayerHeads:
     """Heads outside any model: values as keys, an identity for the output projection."""
     z, lse = kernels.attend(q, k, k, scale)

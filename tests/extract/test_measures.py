@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -54,7 +53,8 @@ def test_the_folder_lists_every_measure_with_a_complete_row() -> None:
     assert [m.MEASURE.id for m in measures.discover()] == sorted(IDS)
     for module in MODULES.values():
         measure = module.MEASURE
-        assert all(getattr(measure, field.name) for field in fields(measure) if field.type == "str"), measure
+        assert module.__name__ == f"extract.measures.{measure.id}"
+        assert all((measure.title, measure.definition, measure.source, measure.condition)), measure
         assert measure.low < measure.high and measure.unit in ("share", "%", "tokens", "1")
         assert measure.position_low == (2 if measure.id == "previous_token_mass" else 1)
     assert MODULES["activation_pct"].MEASURE.histogram_kind == "relative_norm"

@@ -104,6 +104,24 @@ def test_the_self_test_refuses_a_kernel_that_disagrees_with_the_plain_one(
         self_test(toy, windows(1, 150))
 
 
+@pytest.mark.parametrize("rounded", [False, True])
+def test_the_self_test_refuses_a_second_pass_that_disagrees_with_the_plain_one(
+    toy: PreTrainedModel, windows: Callable, monkeypatch: pytest.MonkeyPatch, rounded: bool
+) -> None:
+    """A kernel that is wrong only for the second pass's head size: all of it rounded to bfloat16, or positions off by one part in 100."""
+    dim = families.shape(toy.config).head_dim
+
+    def wrong(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+        z, lse = kernels.blockwise(q, k, v, scale)
+        if q.shape[-1] != dim:
+            z = z.bfloat16().to(z.dtype) if rounded else torch.cat([z[..., :dim], 1.01 * z[..., dim:]], -1)
+        return z, lse
+
+    monkeypatch.setattr(kernels, "choose", lambda *_: kernels.Kernel("wrong", wrong))
+    with pytest.raises(NumericRefusal, match=r"the second attention pass on cpu disagrees with its plain reference \(layer 0\)"):
+        self_test(toy, windows(1, 150))
+
+
 def test_the_self_test_refuses_attention_whose_rows_do_not_sum_to_one(gpt2_maker: Callable, windows: Callable) -> None:
     """As with a sink that takes its part of every row and is no key."""
     model = gpt2_maker()

@@ -1,6 +1,7 @@
 """The store: one writer, snapshots for readers, and no way to lose rows."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,11 +19,6 @@ from extract.store import Store
 from extract.sums import HISTOGRAM_EDGES, ShardSums
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "results" / "counters.duckdb"
 
 
 def run_row(name: str) -> dict[str, pa.Table]:
@@ -120,6 +116,28 @@ def test_the_working_file_is_made_again_from_the_counters_file(out: Path) -> Non
         assert not store.unpublished()
 
 
+def test_an_empty_working_file_that_a_killed_process_left_is_made_again(out: Path) -> None:
+    with Store(out) as store:
+        store.add(run_row("a") | shard_row("a", 0))
+        store.publish()
+    store.work.write_bytes(b"")
+    with Store(out) as store:
+        assert store.shards("a") == {0}
+
+
+def test_an_empty_working_file_that_another_process_has_locked_is_left_to_it(out: Path) -> None:
+    work = out.with_name("counters.duckdb.work")
+    work.parent.mkdir()
+    code = f"import fcntl; file = open({str(work)!r}, 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print('locked', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(DatabaseRefusal, match=r"not a DuckDB file \(it is empty\)"):
+            Store(out)
+        assert work.exists()
+        other.communicate("\n")
+
+
 def test_a_counters_file_with_rows_of_somebody_else_is_never_replaced(out: Path) -> None:
     with Store(out) as store:
         store.add(run_row("mine"))
@@ -205,8 +223,13 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(EnvironmentRefusal, match=r"cannot write here: (File exists|Not a directory)"):
         Store(tmp_path / "file" / "counters.duckdb")
-    with pytest.raises(EnvironmentRefusal, match="the output is a folder"):
-        Store(tmp_path)
+    for folder, told in ((str(tmp_path), re.escape(str(tmp_path))), (".", r"\."), ("", r"\."), ("/", "/")):
+        with pytest.raises(
+            EnvironmentRefusal, match=rf"the output is a folder \({told}\); fix: name a file in it, such as .*counters\.duckdb"
+        ):
+            Store(Path(folder))
+    with pytest.raises(EnvironmentRefusal, match=r"the output is no regular file \(/dev/null\); fix: name a file"):
+        Store(Path("/dev/null"))
     with pytest.raises(EnvironmentRefusal, match="cannot write here"):
         Store(Path("/proc/counters.duckdb"))
     with pytest.raises(EnvironmentRefusal, match="are free, the run may need"):
