@@ -30,10 +30,12 @@ def build(
     from report.build import build as build_site
 
     built = build_site(counters, out, publish, figures, allow_partial)
+    # The environment of `make report` is not on the PATH: say what can be typed as it stands.
+    python = ".venv/bin/python" if Path(".venv/bin/python").exists() else "python"
     for run in built.runs:
         print(run)
     how = "all checked" if built.fresh else "built already from the same inputs, all checked again"
-    print(f"{built.site}/index.html: {built.pages} pages, {built.facts:,} facts, {how} against {built.published}")
+    print(f"{out / 'index.html'}: {built.pages} pages, {built.facts:,} facts, {how} against {publish}")
     print(f'next: python -m report serve {built.site}, or: duckdb {built.published} "from band_counts"')
 
 
