@@ -36,7 +36,7 @@ def build(
         print(run)
     how = "all checked" if built.fresh else "built already from the same inputs, all checked again"
     print(f"{out / 'index.html'}: {built.pages} pages, {built.facts:,} facts, {how} against {publish}")
-    print(f'next: python -m report serve {built.site}, or: duckdb {built.published} "from band_counts"')
+    print(f'next: {python} -m report serve {out}, or: duckdb {publish} "from band_counts"')
 
 
 @app.command()
