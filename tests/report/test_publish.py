@@ -155,7 +155,7 @@ def test_an_imported_table_gets_a_figure_of_its_own_bands(counters: Path, tmp_pa
     assert ask(tmp_path / "h.duckdb", "select distinct se, low, high from head_measure where run_id = 'theirs'") == [(None, None, None)]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(4)))
 def test_the_order_of_shards_and_rows_changes_no_count(planted_counters: Path, tmp_path: Path, order: list[int]) -> None:
     shuffled, target = tmp_path / "shuffled.duckdb", tmp_path / "h.duckdb"
