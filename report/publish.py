@@ -84,15 +84,25 @@ def copy_counters(counters: Path, target: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
-        connection.execute("copy from database counters to published")
-        for kind in ("view", "table"):
-            names = connection.execute(
-                f"select {kind}_name from duckdb_{kind}s() where database_name = 'published' and not internal"
-            ).fetchall()
-            for (name,) in names:
-                if kind == "view" or name in definitions.TABLES:
-                    connection.execute(f"drop {kind} published.{identifier(name)}")
+        source = "counters"
+        if connection.execute("select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'").fetchall():
+            source = strip(connection)
+        connection.execute(f"copy from database {source} to published")
         connection.execute("detach published")
+
+
+def strip(connection: duckdb.DuckDBPyConnection) -> str:
+    """Copy the attached counters into memory and take out what an earlier report added; gives the name of that database.
+
+    Not in the new file itself: dropped rows would stay in its bytes.
+    """
+    connection.execute("copy from database counters to memory")
+    for kind in ("view", "table"):
+        names = connection.execute(f"select {kind}_name from duckdb_{kind}s() where database_name = 'memory' and not internal").fetchall()
+        for (name,) in names:
+            if kind == "view" or name in definitions.TABLES:
+                connection.execute(f"drop {kind} memory.{identifier(name)}")
+    return "memory"
 
 
 def refuse_unfinished(connection: duckdb.DuckDBPyConnection, counters: Path, allow_partial: bool) -> None:

@@ -6,7 +6,7 @@ knows them."""
 import fnmatch
 import math
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,6 @@ class Figure:
             return self.range_edges
         count = min(self.ranges, layers)
         return tuple(math.floor(k * layers / count + 0.5) for k in range(count + 1))
-
-    def with_bands(self, edges: tuple[float, ...]) -> "Figure":
-        """The same figure with other bands, as an imported table may bring its own."""
-        return replace(self, band_edges=edges, colours=colours_for(len(edges) - 1))
 
 
 def colours_for(bands: int) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Figure files: what is read, and the one line a mistake gets."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_mistake_in_a_figure_file_names_the_place_and_the_remedy(folder: Path,
 def test_range_edges_must_cover_the_model() -> None:
     figure = figures.load()[0]
     with pytest.raises(UsageRefusal, match="end at 30"):
-        figures.replace(figure, range_edges=(0, 12, 24)).edges_of_ranges(30)
+        replace(figure, range_edges=(0, 12, 24)).edges_of_ranges(30)
 
 
 def test_two_figures_cannot_share_a_place(folder: Path) -> None:

@@ -93,6 +93,16 @@ def test_every_question_has_the_grain_it_promises(published: Path, question: str
     assert len(set(keys)) == len(table)
 
 
+def test_two_figures_agree_on_the_heads_that_both_put_on_the_baseline(counters: Path, tmp_path: Path, change: Change) -> None:
+    # As planted, no head reaches the residual threshold; one bin higher, the heads of layer 0 do wherever they are active: two of three.
+    change(counters, "update shard_histogram set bin = bin + 1 where kind = 'residual_share' and layer = 0")
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load())
+    with duckdb.connect(str(tmp_path / "h.duckdb"), read_only=True) as connection:
+        keys = {"run_id": "toy", "figure": "activation", "other": "residual_activation"}
+        heads, shared, *_ = connection.execute(queries.question("agreement").sql, keys).fetchall()[0]
+    assert (heads, shared) == (11, 2)
+
+
 def test_every_table_view_and_column_is_described(published: Path) -> None:
     own = "where not internal and coalesce(comment, '') = ''"
     undescribed = [ask(published, f"select {name} from duckdb_{kind}() {own}") for kind, name in
@@ -125,6 +135,24 @@ def test_the_interval_of_a_mean_is_the_linearised_ratio_error_over_shards(publis
     se = 100 * np.sqrt(8 * 2**2 * 8 / 7) / 800
     (row,) = ask(published, "select mean, se, low, high from head_measure where measure = 'activation_pct' and layer = 2 and head = 0")
     assert row == pytest.approx((50.0, se, 50 - 2.364624 * se, 50 + 2.364624 * se), rel=1e-6)
+
+
+def test_an_interval_ends_where_the_measure_does(tmp_path: Path) -> None:
+    # Two shards only, so t is 12.7: without the cut the intervals would reach below 0 % and above 100 %.
+    path = write_counters(tmp_path / "c.duckdb", np.array([[1, 99]]), shards=2)
+    publish.publish(path, tmp_path / "h.duckdb", figures.load())
+    rows = ask(tmp_path / "h.duckdb", "select low, high from head_measure where measure = 'activation_pct' order by head")
+    assert rows[0][0] == 0
+    assert rows[1][1] == 100
+    assert 0 < rows[0][1] < 100
+
+
+def test_a_head_crosses_an_edge_where_its_interval_reaches_into_another_band(tmp_path: Path) -> None:
+    # Wobbling by two points over eight shards makes an interval of 1.8 points to either side; the ends of the scale are no edges.
+    path = write_counters(tmp_path / "c.duckdb", np.array([[0, 19, 21, 50, 79, 80, 83, 99, 100]]))
+    publish.publish(path, tmp_path / "h.duckdb", figures.load())
+    crossing = ask(tmp_path / "h.duckdb", "select head from head_band where figure = 'activation' and crosses_edge order by head")
+    assert crossing == [(1,), (2,), (4,), (5,)]
 
 
 def test_residual_activation_takes_the_stored_edge_nearest_to_half_the_runs_mean(published: Path) -> None:

@@ -16,6 +16,7 @@ from report.build import Built, build
 from report.check import check
 from report.errors import EnvironmentRefusal, UsageRefusal
 from report.pages import csv_cell, distinct_slugs, slug
+from report.publish import publish
 
 HOSTILE = "</script><img src=x onerror=alert(1)> [x](javascript:alert(2)) {{ 7*7 }} | =1+1"
 
@@ -199,6 +200,17 @@ def test_a_site_can_be_built_from_a_published_file(built: Built, tmp_path: Path)
     with duckdb.connect(str(built.published), read_only=True) as one, duckdb.connect(str(again.published), read_only=True) as other:
         for table in ("band_counts", "head_measure", "figure", "test_result"):
             assert one.execute(f"from {table} order by all").fetchall() == other.execute(f"from {table} order by all").fetchall()
+
+
+def test_what_an_earlier_report_added_is_not_in_the_bytes_of_a_new_one(planted_counters: Path, tmp_path: Path) -> None:
+    folder, early, late = tmp_path / "figures", tmp_path / "early.duckdb", tmp_path / "late.duckdb"
+    folder.mkdir()
+    text = (ROOT / "report" / "figures" / "activation.toml").read_text()
+    (folder / "activation.toml").write_text(text.replace('title = "Activation"', 'title = "A title that was taken back"'))
+    publish(planted_counters, early, figures.load(folder))
+    publish(early, late, figures.load())
+    assert b"A title that was taken back" in early.read_bytes()
+    assert b"taken back" not in late.read_bytes()
 
 
 def test_a_spoilt_ledger_or_file_is_mended_by_building_again(planted_counters: Path, tmp_path: Path) -> None:
