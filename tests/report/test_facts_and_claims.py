@@ -56,6 +56,13 @@ def test_a_trend_needs_heads_effect_and_evidence(effect: float, p: float | None,
     assert claims.trend({"effect": effect, "p": p, "heads": heads}) == decision
 
 
+@pytest.mark.parametrize(
+    ("shift", "decision"), [(0.03, "fall"), (0.19, "fall"), (0.2, "hint of fall"), (0.5, "hint of fall"), (None, "fall")]
+)
+def test_a_trend_that_the_shifts_do_not_support_is_a_hint(shift: float | None, decision: str) -> None:
+    assert claims.trend({"effect": -0.3, "p": 0.01, "heads": 270, "shift": shift}) == decision
+
+
 def test_half_of_the_heads_is_no_majority() -> None:
     assert claims.majority({"base": 5, "far": 1, "all": 10}) == "none"
     assert claims.majority({"base": 6, "far": 1, "all": 10}) == "base"
