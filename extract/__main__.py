@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from extract import config
+from extract.acceptance.command import acceptance
+from extract.bench.command import bench
 from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal
 from extract.interrupt import Interrupted
 from extract.next_command import typed
@@ -100,9 +102,21 @@ def windows(
     """Write the run's token windows, int64, windows x tokens, so that another program can measure the same tokens."""
     # Windows have no title: any name will do.
     chosen = config.read(run_file, name="windows", model=model, corpus=corpus, window=window, windows=windows)
-    from extract.run import save_windows
+    from extract.loading import save_windows
 
     save_windows(chosen, out)
+
+
+app.command("bench")(bench)
+app.command("acceptance")(acceptance)
+
+
+@app.command()
+def prove(into: Into) -> None:
+    """Measure heads that were planted in models set by hand, on prose, code, JSON and repeated tokens: what detectors mistake."""
+    from extract import proving
+
+    _done(proving.prove(into), into, "planted heads measured into")
 
 
 @app.command()
@@ -115,8 +129,8 @@ def choose() -> None:
     print(why, file=sys.stderr)
 
 
-def _done(fresh: bool, into: Path) -> None:
-    print(f"{'imported into' if fresh else 'already in'} {into}; next: {typed('report', 'build', str(into))}", file=sys.stderr)
+def _done(fresh: bool, into: Path, how: str = "imported into") -> None:
+    print(f"{how if fresh else 'already in'} {into}; next: {typed('report', 'build', str(into))}", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,74 +1,117 @@
-"""The measuring attention function: fused attention and log-sum-exp, one layer at a time, at nearly the price of a plain forward pass.
+"""The measuring attention function: a model's own forward, in which each layer's heads are handed over as they attend.
 
 While a model is visited, its layers attend through `_measuring_attention`, which hands each layer's heads to a receiver and gives the
 model what it would have had anyway. Afterwards the model has its own attention back."""
 
-import itertools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import cast
 from weakref import WeakKeyDictionary
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedModel
 
-from extract import families, kernels, measures, probes
+from extract import blocked, families, probes
+from extract.blocked import Scoring
 from extract.errors import ModelRefusal
 from extract.families import Family
-from extract.layer_heads import LayerHeads, LayerWeights, layer_weights
+from extract.layer_heads import LayerHeads
+from extract.layer_weights import LayerWeights, model_weights
+from extract.measures import MeasureModule
+from extract.same_token import SameTokens
 from extract.sums import ShardSums
 from extract.tally import Tally
 
 NAME = "headcount"
 
 Receiver = Callable[[LayerHeads], None]
+MeanOutputs = Float[Tensor, "layer head rank"]
 
 
-def measure_windows(model: PreTrainedModel, tokens: Int[Tensor, "batch window"], sums: ShardSums) -> None:
-    """One forward over full windows: every measure of every head is added to `sums`, which stay as they were where anything is refused.
+def measure_windows(
+    model: PreTrainedModel,
+    tokens: Int[Tensor, "batch window"],
+    sums: ShardSums,
+    modules: tuple[MeasureModule, ...],
+    *,
+    mean_outputs: MeanOutputs | None = None,
+    also: Sequence[Receiver] = (),
+) -> None:
+    """One forward over full windows: these measures of every head are added to `sums`, which stay as they were where anything is refused.
 
-    Raises ModelRefusal for a model whose heads cannot be measured exactly, NumericRefusal for a value that is not finite."""
-    tally = Tally(measures.discover())
-    visit_layers(model, tokens, tally.take)
+    `also` are handed each layer's heads too; `mean_outputs` is what deviation is measured from. Raises ModelRefusal for a model whose heads
+    cannot be measured exactly, NumericRefusal for a value that is not finite."""
+    tally = Tally(modules)
+
+    def receive(heads: LayerHeads) -> None:
+        for take in (tally.take, *also):
+            take(heads)
+
+    visit_layers(model, tokens, receive, mean_outputs=mean_outputs)
     tally.add_to(sums)
 
 
+def mean_outputs(model: PreTrainedModel, tokens: Int[Tensor, "batch window"]) -> Float64[Tensor, "layer head rank"]:
+    """What each head writes on average over all queries but each window's first, in the coordinates of `LayerHeads.written`."""
+    layers: list[Tensor] = []
+    visit_layers(model, tokens, lambda heads: layers.append(heads.written.mean((0, 2), dtype=torch.float64)))
+    return torch.stack(layers)
+
+
 def self_test(model: PreTrainedModel, tokens: Int[Tensor, "1 window"]) -> str:
-    """Prove the extraction on one window before anything is stored; returns the name of the attention kernel.
+    """Prove the extraction on one window before anything is stored; returns what computed the attention.
 
     Against the model's own eager attention: as many layers and heads as configured, rows that sum to one, nothing above the diagonal,
-    the same weights as ours. On the device and type in use: everything finite, the kernel equal to a plain reference, heads' outputs
-    that add up to the layer's output. Raises ModelRefusal or NumericRefusal."""
+    the same weights as ours. On the device and type in use: everything finite, heads' outputs that add up to the layer's output, and at
+    the end of the whole window the same stream as the model's own forward. Raises ModelRefusal or NumericRefusal."""
     family = families.find(model.config)
-    own = _own_attention(model, tokens[:, : probes.PATTERN])
+    own = _own_attention(model, family, tokens[:, : probes.PATTERN])
     probes.check_pattern(own, family.shape(model.config))
     blocks = family.blocks(model)
     probe = probes.LayerProbe(family, blocks, own)
     with ExitStack() as hooks:
         for block in blocks:
-            hooks.callback(family.attention(block).register_forward_hook(probe.check_written).remove)
-        visit_layers(model, tokens, probe.check_heads, last=len(blocks))
-    return probe.kernel
+            hooks.callback(family.output_module(block).register_forward_hook(probe.check_written).remove)
+        measured = visit_layers(model, tokens, probe.check_heads, last=len(blocks))
+    model.eval()
+    with torch.inference_mode(), _full_precision():
+        stream = model.base_model(input_ids=tokens.to(model.device), use_cache=False).last_hidden_state
+    # Over the whole window, which the attention patterns are not: a mask that transformers dropped would show here.
+    probes.check_stream(measured, stream)
+    return "blocked"
 
 
-def visit_layers(model: PreTrainedModel, tokens: Int[Tensor, "batch window"], receive: Receiver, last: int | None = None) -> None:
+def visit_layers(
+    model: PreTrainedModel,
+    tokens: Int[Tensor, "batch window"],
+    receive: Receiver,
+    last: int | None = None,
+    mean_outputs: MeanOutputs | None = None,
+) -> Float[Tensor, "batch window d_model"] | None:
     """Run a forward that hands each layer's heads, in order, to `receive`.
 
-    It ends after the attention of layer `last`, by default the final one; with a `last` beyond that, the model runs to its end."""
+    It ends after the attention of layer `last`, by default the final one; with a `last` beyond that, the model runs to its end, and what
+    leaves the last layer is returned."""
     family = families.find(model.config)
     blocks = family.blocks(model)
     last = len(blocks) - 1 if last is None else last
-    taps = [_Tap(layer, weights, receive, layer == last) for layer, weights in enumerate(_model_weights(model, family))]
+    tokens = tokens.to(model.device)
+    same = SameTokens(tokens)
+    means = [None] * len(blocks) if mean_outputs is None else list(mean_outputs.to(model.device))
+    layers = enumerate(zip(model_weights(model, family), means, strict=True))
+    taps = [_Tap(layer, weights, same, mean, receive, layer == last) for layer, (weights, mean) in layers]
+    stream = None
     model.eval()
-    with torch.inference_mode(), _full_precision(), _tapped(family, blocks, taps), _attending(model, NAME), suppress(_Enough):
-        model.base_model(input_ids=tokens.to(model.device), use_cache=False)
+    with torch.inference_mode(), _full_precision(), _tapped(family, blocks, taps), _measured(model, family), suppress(_Enough):
+        stream = model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
     if not all(tap.reached for tap in taps[: last + 1]):
         raise ModelRefusal(
             "a layer did not attend through the measuring function", type(model).__name__, "choose a model of a listed family"
         )
+    return stream
 
 
 class _Enough(Exception):
@@ -81,6 +124,8 @@ class _Tap:
 
     layer: int
     weights: LayerWeights
+    tokens: SameTokens
+    mean_written: Float[Tensor, "head rank"] | None
     receive: Receiver
     is_last: bool
     residual: Tensor | None = None
@@ -97,33 +142,45 @@ _taps: WeakKeyDictionary[nn.Module, _Tap] = WeakKeyDictionary()
 
 def _measuring_attention(
     module: nn.Module,
-    query: kernels.Queries,
-    key: kernels.Keys,
-    value: kernels.Keys,
+    query: blocked.Queries,
+    key: blocked.Keys,
+    value: blocked.Keys,
     attention_mask: Tensor | None,
     scaling: float,
     dropout: float = 0.0,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    key_bias: Float[Tensor, "head key"] | None = None,
     **options: object,
 ) -> tuple[Float[Tensor, "batch query head dim"], None]:
-    """What a model calls for its attention. Anything but plain causal attention over full windows is refused, never dropped."""
-    asked = {"attention_mask": attention_mask, "dropout": dropout or None} | {name: options.get(name) for name in _NOT_PLAIN}
+    """What a model calls for its attention. What is not causal softmax attention over full windows is refused, never dropped."""
+    later = options.get("is_causal") is False or getattr(module, "is_causal", True) is False
+    asked = {"attention_mask": attention_mask, "dropout": dropout or None, "later tokens": later or None}
+    asked |= {name: options.get(name) for name in _NOT_MEASURED}
     odd = [name for name, setting in asked.items() if setting is not None]
     if odd or module not in _taps:
         what = f"attention with {odd[0]}" if odd else "attention outside the family's layers"
-        raise ModelRefusal(f"{what} cannot be measured exactly", type(module).__name__, "choose a model with plain causal attention")
+        raise ModelRefusal(f"{what} cannot be measured exactly", type(module).__name__, "choose a model of a listed family")
+    return hand_over(module, query, key, value, Scoring(scaling, softcap, sliding_window, key_bias)), None
+
+
+def hand_over(
+    module: nn.Module, query: blocked.Queries, key: blocked.Keys, value: blocked.Keys, scoring: Scoring
+) -> Float[Tensor, "batch query head dim"]:
+    """Attend, and hand the layer's heads to who visits the model; gives what the attention module goes on with."""
     tap = _taps[module]
-    z, lse = kernels.attend(query, key, value, scaling)
     if tap.residual is None:
         raise ModelRefusal("attention ran outside its layer", type(module).__name__, "choose a model of a listed family")
-    tap.receive(LayerHeads(tap.layer, query, key, value, z, lse, scaling, tap.residual, tap.weights))
+    rows = blocked.attend(query, key, value, scoring, tap.tokens, LayerHeads.value_norms(value, tap.weights))
+    tap.receive(LayerHeads(tap.layer, query, key, value, rows, scoring, tap.residual, tap.tokens, tap.weights, tap.mean_written))
     tap.residual, tap.reached = None, True
     if tap.is_last:
         raise _Enough
-    return z.transpose(1, 2), None
+    return rows.z.transpose(1, 2)
 
 
 # Options by which transformers asks an attention function for something else.
-_NOT_PLAIN = ("sliding_window", "softcap", "s_aux", "position_bias", "cache")
+_NOT_MEASURED = ("s_aux", "position_bias", "cache")
 
 
 @contextmanager
@@ -139,6 +196,22 @@ def _tapped(family: Family, blocks: list[nn.Module], taps: list[_Tap]) -> Iterat
 
 
 @contextmanager
+def _measured(model: PreTrainedModel, family: Family) -> Iterator[None]:
+    """The model attends through `_measuring_attention`, reached as its family can be, then through its own again."""
+    with ExitStack() as stack:
+        if _asks(model, family):
+            stack.enter_context(_attending(model, NAME))
+        for block in family.blocks(model):
+            stack.enter_context(family.attending(family.attention(block), _measuring_attention) or nullcontext())
+        yield
+
+
+def _asks(model: PreTrainedModel, family: Family) -> bool:
+    """Whether the model asks transformers which function to call for its attention."""
+    return all(family.attending(family.attention(block), _measuring_attention) is None for block in family.blocks(model))
+
+
+@contextmanager
 def _attending(model: PreTrainedModel, name: str) -> Iterator[None]:
     """The model attends through the function of this name, then through its own again."""
     AttentionInterface.register(NAME, _measuring_attention)
@@ -148,6 +221,17 @@ def _attending(model: PreTrainedModel, name: str) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
+
+
+@contextmanager
+def _configured(model: PreTrainedModel, name: str) -> Iterator[None]:
+    """As `_attending`, for a model that transformers will not switch: it looks the name up in its configuration, if anywhere."""
+    before = model.config._attn_implementation
+    model.config._attn_implementation = name
+    try:
+        yield
+    finally:
+        model.config._attn_implementation = before
 
 
 @contextmanager
@@ -161,23 +245,12 @@ def _full_precision() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _own_attention(model: PreTrainedModel, tokens: Int[Tensor, "1 window"]) -> list[Float[Tensor, "head query key"]]:
+def _own_attention(model: PreTrainedModel, family: Family, tokens: Int[Tensor, "1 window"]) -> list[Float[Tensor, "head query key"]]:
     """The attention weights that the model's own eager implementation returns, on the host."""
     model.eval()
-    with torch.inference_mode(), _full_precision(), _attending(model, "eager"):
+    eager = _attending if _asks(model, family) else _configured
+    with ExitStack() as stack, torch.inference_mode(), _full_precision(), eager(model, "eager"):
+        for block in family.blocks(model):
+            stack.enter_context(family.mended(family.attention(block)) or nullcontext())
         patterns = model.base_model(input_ids=tokens.to(model.device), use_cache=False, output_attentions=True).attentions
     return [pattern[0].cpu() for pattern in patterns or ()]
-
-
-_weights: "WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], list[LayerWeights]]]" = WeakKeyDictionary()
-
-
-def _model_weights(model: PreTrainedModel, family: Family) -> list[LayerWeights]:
-    """Each layer's weights for the measures, worked out once per model, and again when its weights have changed."""
-    blocks = family.blocks(model)
-    parameters = itertools.chain.from_iterable(block.parameters() for block in blocks)
-    state = tuple(number for p in parameters for number in (p.data_ptr(), 0 if p.is_inference() else p._version))
-    if model not in _weights or _weights[model][0] != state:
-        with torch.inference_mode():
-            _weights[model] = state, [layer_weights(family, block) for block in blocks]
-    return _weights[model][1]

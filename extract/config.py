@@ -29,8 +29,10 @@ Setting = str | int | None
 class RunConfig:
     """One run: which model over which text, and how. `name` is the run's id in the database and the title of its charts.
 
-    `window` counts tokens, the start token included; `windows` are cut into `shards` of whole windows; `batch` is windows per forward pass
-    (None: by the device); `weights_sha256`, where given, is what the weight files must hash to."""
+    `window` counts tokens, the start token included; `windows` are cut into `shards` of whole windows, and `calibration_windows` after them
+    are held out for the mean outputs; `repeated_windows` of random tokens repeat a piece of `repeated_tokens` so that it stands there
+    `repeated_copies` times; `batch` is windows per forward pass (None: by the device); `weights_sha256`, where given, is what the weight
+    files must hash to."""
 
     name: str
     model: str
@@ -44,10 +46,21 @@ class RunConfig:
     seed: int = 0
     batch: int | None = None
     weights_sha256: str | None = None
+    calibration_windows: int = 8
+    repeated_windows: int = 64
+    repeated_tokens: int = 25
+    repeated_copies: int = 2
 
     def windows_of_shard(self, shard: int) -> range:
         """The windows of one shard: shards are consecutive and differ by at most one window."""
-        return range(shard * self.windows // self.shards, (shard + 1) * self.windows // self.shards)
+        return self._part(self.windows, shard)
+
+    def repeated_of_shard(self, shard: int) -> range:
+        """The windows of repeated random tokens that are measured with a shard, spread as evenly as its windows."""
+        return self._part(self.repeated_windows, shard)
+
+    def _part(self, windows: int, shard: int) -> range:
+        return range(shard * windows // self.shards, (shard + 1) * windows // self.shards)
 
 
 def read(path: Path, **overrides: Setting) -> RunConfig:
@@ -101,7 +114,8 @@ def _checked(settings: Mapping[str, object], where: str) -> RunConfig:
 
 
 def _check_bounds(config: RunConfig, where: str) -> None:
-    bounds = {"window": LEAST_WINDOW, "windows": 1, "shards": 1, "batch": 1, "seed": 0}
+    repeated = {"repeated_windows": 0, "repeated_tokens": 2, "repeated_copies": 2}
+    bounds = {"window": LEAST_WINDOW, "windows": 1, "shards": 1, "batch": 1, "seed": 0, "calibration_windows": 1} | repeated
     for key, least in bounds.items():
         value = getattr(config, key)
         if value is not None and not least <= value <= GREATEST:

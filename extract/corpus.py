@@ -1,5 +1,7 @@
 """Text files → documents: a folder, a pattern, .txt (one document), .jsonl and .parquet (one per line or row, key "text"), or `embedded`.
 
+A document's title is the file's name for .txt, and what stands under the key "title" elsewhere: shown beside examples, never measured.
+
 Documents stand in one canonical order, by file name and then as in the file, and are hashed in it. What cannot be read as text is
 refused, with the file and the place; a byte order mark, NUL bytes and lone surrogates are taken out and counted. Nothing here holds or
 keeps a local path: a corpus is known by the name of its file or folder."""
@@ -19,16 +21,24 @@ READ = (".txt", ".jsonl", ".parquet")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz", ".lz4", ".br")
 LARGEST_CORPUS = 2**30
 LARGEST_LINE = 2**26
+LONGEST_TITLE = 200
+_MARKS = ("byte order marks", "NUL bytes", "lone surrogates")
+
+Document = tuple[str, object]
+"""A text and its title as read: anything, for a title that is no text is left out."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """A text as read. `sha256` is over the documents in order; `cleaned` counts what was taken out, by kind."""
+    """A text as read. `sha256` is over the documents in order; `cleaned` counts what was taken out of them, by kind.
+
+    `titles` has one entry per document: None where it has none."""
 
     name: str
     sha256: str
     licence: str | None
     documents: tuple[str, ...]
+    titles: tuple[str | None, ...]
     cleaned: dict[str, int]
 
 
@@ -41,15 +51,18 @@ def identify(corpus: str) -> str:
 def read(corpus: str) -> Corpus:
     """Every document of the corpus. Raises CorpusRefusal for what is missing, unreadable, no text, too large or empty."""
     files = _files(corpus)
-    documents, cleaned, size = [], dict.fromkeys(("byte order marks", "NUL bytes", "lone surrogates"), 0), 0
+    documents: list[str] = []
+    titles: list[str | None] = []
+    cleaned, size = dict.fromkeys(_MARKS, 0), 0
     for file in files:
-        for text in _embedded(file) if corpus == assets.EMBEDDED else _documents(file):
+        for text, title in _embedded(file) if corpus == assets.EMBEDDED else _documents(file):
             text = _clean(text, cleaned)
             size += len(text)
             if size > LARGEST_CORPUS:
                 raise CorpusRefusal(f"the text is longer than {LARGEST_CORPUS} characters", file.name, "give a part of it")
             if text:
                 documents.append(text)
+                titles.append(_title(title))
     if not documents:
         raise CorpusRefusal("0 tokens: no text in it", corpus_name(corpus), "give a corpus with text")
     digest = hashlib.sha256()
@@ -59,7 +72,8 @@ def read(corpus: str) -> Corpus:
         digest.update(len(encoded).to_bytes(8, "little") + encoded)
     fingerprint.remember(fingerprint.of_state(files, "documents"), digest.hexdigest())
     licence = assets.CORPUS_LICENCE if corpus == assets.EMBEDDED else None
-    return Corpus(corpus_name(corpus), digest.hexdigest(), licence, tuple(documents), {kind: n for kind, n in cleaned.items() if n})
+    taken_out = {kind: n for kind, n in cleaned.items() if n}
+    return Corpus(corpus_name(corpus), digest.hexdigest(), licence, tuple(documents), tuple(titles), taken_out)
 
 
 def corpus_name(corpus: str) -> str:
@@ -107,7 +121,7 @@ def _check_kind(file: Path) -> None:
         raise CorpusRefusal(f"larger than {LARGEST_CORPUS // 2**20} MiB", file.name, "give a part of it")
 
 
-def _documents(file: Path) -> Iterator[str]:
+def _documents(file: Path) -> Iterator[Document]:
     try:
         kind = file.suffix.lower()
         yield from {".txt": _plain, ".jsonl": _json_lines, ".parquet": _parquet}[kind](file)
@@ -115,16 +129,16 @@ def _documents(file: Path) -> Iterator[str]:
         raise _unreadable(error, file) from error
 
 
-def _embedded(file: Path) -> Iterator[str]:
+def _embedded(file: Path) -> Iterator[Document]:
     for article in json.loads(file.read_text(encoding="utf-8")).values():
-        yield article["extract"]
+        yield article["extract"], article["title"]
 
 
-def _plain(file: Path) -> Iterator[str]:
-    yield _decoded(file.read_bytes(), file, 0)
+def _plain(file: Path) -> Iterator[Document]:
+    yield _decoded(file.read_bytes(), file, 0), file.stem
 
 
-def _json_lines(file: Path) -> Iterator[str]:
+def _json_lines(file: Path) -> Iterator[Document]:
     offset = 0
     with file.open("rb") as stream:
         for number in range(1, 2**63):
@@ -137,10 +151,10 @@ def _json_lines(file: Path) -> Iterator[str]:
             text = _decoded(line, file, offset).removeprefix("\ufeff")
             offset += len(line)
             if text.strip():
-                yield _text_of(text, where)
+                yield _document_of(text, where)
 
 
-def _text_of(line: str, where: str) -> str:
+def _document_of(line: str, where: str) -> Document:
     try:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -148,10 +162,10 @@ def _text_of(line: str, where: str) -> str:
     text = document.get("text") if isinstance(document, dict) else None
     if not isinstance(text, str):
         raise CorpusRefusal('no text under the key "text"', where, 'write one object per line, {"text": "..."}')
-    return text
+    return text, document.get("title")
 
 
-def _parquet(file: Path) -> Iterator[str]:
+def _parquet(file: Path) -> Iterator[Document]:
     import pyarrow
     from pyarrow import parquet
 
@@ -159,8 +173,9 @@ def _parquet(file: Path) -> Iterator[str]:
         table = parquet.ParquetFile(file)
         if "text" not in table.schema_arrow.names or not pyarrow.types.is_string(table.schema_arrow.field("text").type):
             raise CorpusRefusal('no column "text" of strings', file.name, "name the column text")
-        for batch in table.iter_batches(batch_size=1024, columns=["text"]):
-            yield from (text for text in batch.column(0).to_pylist() if text is not None)
+        columns = [name for name in ("text", "title") if name in table.schema_arrow.names]
+        for batch in table.iter_batches(batch_size=1024, columns=columns):
+            yield from ((row["text"], row.get("title")) for row in batch.to_pylist() if row["text"] is not None)
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise CorpusRefusal(f"not a Parquet file: {str(error).splitlines()[0]}", file.name, "write it again") from error
 
@@ -171,6 +186,12 @@ def _decoded(data: bytes, file: Path, offset: int) -> str:
     except UnicodeDecodeError as error:
         what = "compressed corpora are not read" if data[:2] == b"\x1f\x8b" else f"not UTF-8 at byte {offset + error.start}"
         raise CorpusRefusal(what, file.name, "convert it to plain UTF-8 text") from error
+
+
+def _title(title: object) -> str | None:
+    """A title as it is kept: cleaned as the text is, in one line of bounded length."""
+    line = " ".join(_clean(title, dict.fromkeys(_MARKS, 0)).split()) if isinstance(title, str) else ""
+    return (line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1].rstrip() + "…") or None
 
 
 def _clean(text: str, cleaned: dict[str, int]) -> str:

@@ -1,110 +1,158 @@
 """LayerHeads: what a measure may ask of one layer's heads, each thing worked out once and only when asked for.
 
-No T×T matrix: single attention weights come from the log-sum-exp of their score row, means over keys from a second fused pass.
-Everything is per query head, in float32 (float64 for a float64 model) whatever the model's type. Query 0 is never scored."""
+Everything is per query head, in float32 (float64 for a float64 model) whatever the model's type. Query 0 is never scored. What the rows of
+attention hold comes from the pass that computed the attention (blocked.py); the matrix itself is there for the asking, block by block."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor, nn
+from jaxtyping import Float, Int
+from torch import Tensor
 
-from extract import kernels
-from extract.errors import ModelRefusal
-from extract.families import Family
+from extract import blocked
+from extract.blocked import Rows, Scoring
+from extract.layer_weights import LayerWeights
+from extract.same_token import SameTokens
 
-_FEATURE_MULTIPLE = 8
-
-PerQuery = Float[Tensor, "batch head query"]
 PerScored = Float[Tensor, "batch head scored"]
-Features = Float[Tensor, "batch head query feature"]
-
-
-@dataclass(frozen=True)
-class LayerWeights:
-    """What the measures need of one layer's weights, worked out once per model.
-
-    norm_factor: R_h with ‖R_h z‖ = ‖z W̃_O^h‖, W̃_O^h the head's output projection, each row centred where the stream feeds LayerNorms.
-    value_bias: the constant part of every value, per query head; rows of attention sum to one, so it is the constant part of z too."""
-
-    norm_factor: Float[Tensor, "head rank head_dim"]
-    value_bias: Float[Tensor, "head head_dim"]
-    centred: bool
-
-
-def layer_weights(family: Family, block: nn.Module) -> LayerWeights:
-    """Factorise one layer's output projection and fold its biases, in float64; kept in the type of the measures.
-
-    Raises ModelRefusal where the attention's weights are stored in a type that is not a floating-point one."""
-    quantised = [p.dtype for p in family.attention(block).parameters() if not p.is_floating_point()]
-    if quantised:
-        raise ModelRefusal(f"attention weights stored as {quantised[0]}", type(block).__name__, "load the model without quantisation")
-    projection = family.output_projection(block)
-    working = torch.promote_types(projection.dtype, torch.float32)
-    rows = projection.double()
-    if family.CENTRED:
-        rows = rows - rows.mean(-1, keepdim=True)
-    # A Gram matrix would give the same norm with the square of the condition number.
-    factor = torch.linalg.qr(rows.mT, mode="r").R
-    bias = family.value_bias(block)
-    bias = bias.repeat_interleave(projection.shape[0] // bias.shape[0], 0)
-    return LayerWeights(factor.to(working), bias.to(working), family.CENTRED)
+PerToken = Float[Tensor, "batch 1 scored"]
 
 
 @dataclass(frozen=True)
 class LayerHeads:
-    """One layer of one batch of full windows, exactly as the attention kernel saw it.
+    """One layer of one batch of full windows, exactly as the attention saw it.
 
-    q, k, v: after rotary positions, keys and values per key-value head; z: the heads' outputs before the output projection;
-    lse: natural log-sum-exp of each score row, scale included; scale: factor of q·k; residual: the stream that enters the layer."""
+    q, k, v: after rotary positions, keys and values per key-value head; rows: what the attention's rows hold; residual: the stream that
+    enters the layer; tokens: where the windows repeat a token; mean_written: what each head writes on average over held-out windows, in
+    the coordinates of `written`, where it was worked out."""
 
     layer: int
     q: Float[Tensor, "batch head query head_dim"]
     k: Float[Tensor, "batch kv_head query head_dim"]
     v: Float[Tensor, "batch kv_head query head_dim"]
-    z: Float[Tensor, "batch head query head_dim"]
-    lse: Float[Tensor, "batch head query"]
-    scale: float
+    rows: Rows
+    scoring: Scoring
     residual: Float[Tensor, "batch query d_model"]
+    tokens: SameTokens
     weights: LayerWeights
+    mean_written: Float[Tensor, "head rank"] | None = None
 
-    @cached_property
+    @property
+    def z(self) -> Float[Tensor, "batch head query head_dim"]:
+        """The heads' outputs before the output projection, in the model's type."""
+        return self.rows.z
+
+    @property
+    def lse(self) -> Float[Tensor, "batch head query"]:
+        """Natural log-sum-exp of each score row, scale included."""
+        return self.rows.lse
+
+    @property
     def first_key_mass(self) -> PerScored:
         """p_i0 for queries 1 … T−1."""
-        return self._mass(self._first_key_score[..., 1:], 1)
+        return self.rows.first[..., 1:]
 
-    @cached_property
+    @property
     def previous_key_mass(self) -> PerScored:
         """p_{i,i−1} for queries 2 … T−1: for query 1 the previous key is the first."""
-        return self._mass(self._scores(self._working_q[:, :, 2:], self._working_k[:, :, 1:-1]), 2)
+        return self.rows.previous[..., 2:]
 
-    @cached_property
+    @property
     def self_mass(self) -> PerScored:
         """p_ii for queries 1 … T−1."""
-        return self._mass(self._scores(self._working_q[:, :, 1:], self._working_k[:, :, 1:]), 1)
+        return self.rows.own[..., 1:]
 
-    @cached_property
+    @property
+    def same_token_mass(self) -> PerScored:
+        """Σ p_ij over earlier positions of the same token, for queries 1 … T−1."""
+        return self.rows.same[..., 1:]
+
+    @property
+    def after_same_token_mass(self) -> PerScored:
+        """Σ p_ij over positions j < i that follow an earlier position of query i's token, for queries 1 … T−1."""
+        return self.rows.after_same[..., 1:]
+
+    @property
     def entropy(self) -> PerScored:
-        """−Σ_j p_ij ln p_ij in nats, for queries 1 … T−1.
+        """−Σ_j p_ij ln p_ij in nats, for queries 1 … T−1."""
+        return self.rows.entropy[..., 1:]
 
-        Taken relative to the first key: (lse − s q·k_0) − s q·Σ p (k_j − k_0), where the large terms of sink heads cancel beforehand."""
-        mean_score = self._scores(self._working_q, self.key_means[..., : self.q.shape[-1]])
-        return (self.lse - self._first_key_score - mean_score)[..., 1:].clamp(min=0)
-
-    @cached_property
+    @property
     def mean_distance(self) -> PerScored:
         """Σ_j p_ij (i − j) in tokens, for queries 1 … T−1."""
-        position = torch.arange(self.q.shape[2], device=self.q.device)
-        return torch.sub(position, self.key_means[..., self.q.shape[-1]])[..., 1:].clamp(min=0)
+        return self.rows.distance[..., 1:]
+
+    @property
+    def sum_of_squares(self) -> PerScored:
+        """Σ_j p_ij², for queries 1 … T−1."""
+        return self.rows.squares[..., 1:]
+
+    @cached_property
+    def first_key_norm_share(self) -> PerScored:
+        """p_i0 f_0 / Σ_j p_ij f_j with f_j the norm of what the head would write if it saw key j alone; 1 where every f is 0."""
+        means = self.rows.means[..., 0]
+        share = self.rows.first * self.value_norms(self.v[:, :, :1], self.weights)[..., 0] / torch.where(means > 0, means, 1.0)
+        return torch.where(means > 0, share, 1.0)[..., 1:].clamp(max=1)
+
+    @staticmethod
+    def value_norms(v: Float[Tensor, "batch kv_head query head_dim"], weights: LayerWeights) -> Float[Tensor, "batch head query 1"]:
+        """f_j: the norm of what each head would write if it saw key j alone."""
+        group = weights.value_bias.shape[0] // v.shape[1]
+        varying = v.to(weights.value_bias.dtype).repeat_interleave(group, 1) - weights.value_bias[:, None]
+        return torch.linalg.vector_norm(varying @ weights.norm_factor.mT, dim=-1, keepdim=True)
+
+    @property
+    def visible(self) -> Float[Tensor, " scored"]:
+        """How many keys queries 1 … T−1 see."""
+        seen = torch.arange(2, self.q.shape[2] + 1, device=self.q.device, dtype=self.rows.lse.dtype)
+        return seen if self.scoring.window is None else seen.clamp(max=self.scoring.window)
+
+    @property
+    def sees_first(self) -> Float[Tensor, "1 scored"]:
+        """1 where a query sees the first key, 0 where that lies before its sliding window."""
+        position = torch.arange(1, self.q.shape[2], device=self.q.device)
+        return (position < (self.scoring.window or self.q.shape[2])).to(self.rows.lse.dtype)[None]
+
+    def uniform(self, keys: Float[Tensor, "window scored"] | Int[Tensor, "window scored"]) -> Float[Tensor, "batch head scored"]:
+        """The attention that a uniform head pays to so many of the keys it sees, for every head: the chance level."""
+        share = (keys / self.visible)[:, None]
+        return share.expand(self.q.shape[0], self.q.shape[1], -1)
+
+    @cached_property
+    def written(self) -> Float[Tensor, "batch head scored rank"]:
+        """õ_i for queries 1 … T−1, in coordinates of the head's own that keep every length: what the head writes, its constant part folded
+        out, centred where the weights are."""
+        return self._varying @ self.weights.norm_factor.mT
 
     @cached_property
     def output_norm(self) -> PerScored:
-        """‖õ_i‖ for queries 1 … T−1: the norm of what the head writes, its constant part folded out, centred where the weights are."""
-        varying = self.z[:, :, 1:].to(self._working) - self.weights.value_bias[:, None]
-        norm: Tensor = torch.linalg.vector_norm(varying @ self.weights.norm_factor.mT, dim=-1)
+        """‖õ_i‖ for queries 1 … T−1."""
+        norm: Tensor = torch.linalg.vector_norm(self.written, dim=-1)
         return norm
+
+    @cached_property
+    def deviation_norm(self) -> PerScored:
+        """‖õ_i − mean õ‖ for queries 1 … T−1, the mean from held-out windows. Raises ValueError where that has not been worked out."""
+        if self.mean_written is None:
+            raise ValueError("deviation_norm needs mean outputs: give mean_outputs to measure_windows")
+        norm: Tensor = torch.linalg.vector_norm(self.written - self.mean_written.to(self.written)[:, None], dim=-1)
+        return norm
+
+    @cached_property
+    def output_energy(self) -> Float[Tensor, "batch head d_model"]:
+        """Σ_i õ_i² in each dimension of the stream, over queries 1 … T−1: from the heads' outputs multiplied with themselves, so that what
+        they write need not be there at every token."""
+        varying = self._varying
+        projection = self.weights.output_projection.to(self._working)
+        mixed = varying.mT @ varying @ projection
+        energy = (mixed * projection).sum(-2)
+        if self.weights.centred:
+            # (w − m)ᵀ C (w − m) for every column w of the projection, m their mean: no centred copy of it is made.
+            cross = (mixed * projection.mean(-1, keepdim=True)).sum(-2)
+            energy += cross.mean(-1, keepdim=True) - 2 * cross
+        return energy.clamp(min=0)
 
     @cached_property
     def layer_mean_norm(self) -> Float[Tensor, " batch"]:
@@ -112,10 +160,9 @@ class LayerHeads:
         return self.output_norm.mean((1, 2), dtype=torch.float64)
 
     @cached_property
-    def relative_norm(self) -> Float[Tensor, "batch head scored"]:
+    def relative_norm(self) -> PerScored:
         """r_i: the output norm over the layer's mean of it, in float64; 0 where no head of the layer writes anything."""
-        mean = self.layer_mean_norm[:, None, None]
-        return torch.div(self.output_norm, torch.where(mean > 0, mean, 1.0))
+        return relative(self.output_norm, self.layer_mean_norm)
 
     @cached_property
     def residual_share(self) -> PerScored:
@@ -125,46 +172,29 @@ class LayerHeads:
             stream = stream - stream.mean(-1, keepdim=True)
         return torch.div(self.output_norm, torch.linalg.vector_norm(stream, dim=-1)[:, None])
 
-    @cached_property
-    def key_means(self) -> Features:
-        """The second pass through the fused kernel, once for all who ask."""
-        return self.second_pass(kernels.attend)
+    def attention_blocks(self) -> Iterator[tuple[int, Float[Tensor, "batch head rows key"]]]:
+        """The attention matrix a block of rows at a time, for a measure that needs it whole: the block's first query, and its rows over the
+        keys up to its last query. Costs as much as the attention did."""
+        return blocked.weights(self.q, self.k, self.scoring, self.lse)
 
-    def second_pass(self, attend: kernels.Attend) -> Features:
-        """Σ_j p_ij [k_j − k_0 | j | 0 …] for every query.
-
-        Never in half precision, in which a position is rounded by a token and more."""
-        window, dim = self.k.shape[2:]
-        padding = _FEATURE_MULTIPLE - dim % _FEATURE_MULTIPLE
-        q, k = F.pad(self._working_q, (0, padding)), F.pad(self._working_k, (0, padding))
-        features = k - k[:, :, :1]
-        features[..., dim] = torch.arange(window, device=k.device)
-        return attend(q, k, features, self.scale)[0]
+    def attention_of(self, window: Int[Tensor, " n"], head: Int[Tensor, " n"], query: Int[Tensor, " n"]) -> Float[Tensor, "n key"]:
+        """Single rows of attention over all keys, for windows of this batch."""
+        return blocked.rows_of(self.q, self.k, self.scoring, self.lse, (window, head, query))
 
     @cached_property
+    def _varying(self) -> Float[Tensor, "batch head scored head_dim"]:
+        """z_i without its constant part for queries 1 … T−1, divided as the sum of all heads is where a norm stands before the stream."""
+        z = self.z.to(self._working)
+        varying = z[:, :, 1:] - self.weights.value_bias[:, None]
+        if self.weights.before_norm is None:
+            return varying
+        return varying * self.weights.before_norm.factor(z)[:, None, 1:, None]
+
+    @property
     def _working(self) -> torch.dtype:
         return torch.promote_types(self.q.dtype, torch.float32)
 
-    @cached_property
-    def _working_q(self) -> Float[Tensor, "batch head query head_dim"]:
-        return self.q.to(self._working)
 
-    @cached_property
-    def _working_k(self) -> Float[Tensor, "batch kv_head query head_dim"]:
-        return self.k.to(self._working)
-
-    @cached_property
-    def _first_key_score(self) -> PerQuery:
-        return self._scores(self._working_q, self._working_k[:, :, :1])
-
-    def _scores(
-        self, q: Float[Tensor, "batch head rows dim"], k: Float[Tensor, "batch some_head keys dim"]
-    ) -> Float[Tensor, "batch head rows"]:
-        """s q_i·k for one key per query, row by row; one key may serve all rows, one key-value head several query heads."""
-        grouped = q.reshape(q.shape[0], k.shape[1], -1, *q.shape[2:])
-        # Multiply and sum: a batched matrix product of single rows takes five times as long.
-        return (grouped * k[:, :, None]).sum(-1).flatten(1, 2).mul(self.scale)
-
-    def _mass(self, scores: PerScored, first: int) -> PerScored:
-        # Never above one: a rounded log-sum-exp can be a little less than the greatest score.
-        return (scores - self.lse[..., first:]).clamp(max=0).exp()
+def relative(norm: PerScored, mean: Float[Tensor, " batch"]) -> Float[Tensor, "batch head scored"]:
+    """Norms over one mean per window, in float64; 0 where that mean is 0."""
+    return torch.div(norm, torch.where(mean > 0, mean, 1.0)[:, None, None])

@@ -1,10 +1,10 @@
 """Start-up probes: the checks that a model must pass on one window before any of its numbers is stored."""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from extract import kernels
 from extract.errors import ModelRefusal, NumericRefusal
 from extract.families import Family, HeadShape
 from extract.layer_heads import LayerHeads
@@ -12,13 +12,18 @@ from extract.layer_heads import LayerHeads
 PATTERN = 64
 """Positions of the window on which whole attention patterns are compared."""
 
+ROWS = 16
+"""Rows of attention, spread over the whole window, that are worked out one by one."""
+
 Pattern = Float[Tensor, "head query key"]
 
 # Largest error allowed, relative to the greatest value; half-precision kernels round their outputs and exponentials.
 _TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-5}
 _HALF_TOLERANCE = 2e-2
-# Two implementations in float32 drift apart over the layers; a wrong mask or scale is off by far more.
+# Two implementations drift apart over the layers; a wrong mask or scale is off by far more.
 _DRIFT = 1e-2
+_STREAM_DRIFT = {torch.float64: 1e-6, torch.float32: 1e-2}
+_HALF_STREAM_DRIFT = 2e-1
 
 
 def check_pattern(patterns: list[Pattern], shape: HeadShape) -> None:
@@ -45,57 +50,74 @@ class LayerProbe:
     def __init__(self, family: Family, blocks: list[nn.Module], patterns: list[Pattern]) -> None:
         self._family, self._blocks, self._patterns = family, blocks, patterns
         self._heads: LayerHeads | None = None
-        self.kernel = ""
 
     def check_heads(self, heads: LayerHeads) -> None:
-        """Receiver of one layer: finite, the kernel as the plain reference, rows that sum to one, weights as the model's own."""
+        """Receiver of one layer: finite, rows that sum to one, weights as the model's own."""
         for name, values in (("residual stream", heads.residual), ("attention output", heads.z), ("log-sum-exp", heads.lse)):
             _require_finite(values, name, heads.layer)
         pattern = _pattern(heads)
         where, fix = f"layer {heads.layer}", "choose a model with plain softmax attention"
-        if _error(pattern.sum(-1), torch.ones(())) > _tolerance(heads):
-            raise NumericRefusal("recomputed attention rows do not sum to one", where, "use another dtype or device")
-        self._check_kernel(heads)
+        _check_rows(heads, where)
         own = self._patterns[heads.layer]
         # Eager attention rounds half-precision scores, so there its weights are no reference.
         if heads.q.dtype in _TOLERANCE and _error(pattern, own.to(pattern.device)) > _DRIFT:
             raise ModelRefusal("attention is not as the model's own", where, fix)
         self._heads = heads
 
-    def check_written(self, attention: nn.Module, _args: object, output: tuple[Tensor, None]) -> None:
-        """Forward hook of the attention: heads' outputs and the output bias add up to what the layer writes."""
+    def check_written(self, output_module: nn.Module, _args: object, output: Float[Tensor, "batch query d_model"]) -> None:
+        """Forward hook of the output projection: heads' outputs and the output bias add up to what it gives."""
         heads = self._heads
         if heads is None:
-            raise ModelRefusal("attention ran outside its layer", type(attention).__name__, "choose a model of a listed family")
+            raise ModelRefusal("attention ran outside its layer", type(output_module).__name__, "choose a model of a listed family")
         block = self._blocks[heads.layer]
         working = torch.promote_types(heads.z.dtype, torch.float32)
         parts = torch.einsum("bhqd,hdm->bqm", heads.z.to(working), self._family.output_projection(block).to(working))
-        if _error(parts + self._family.output_bias(block).to(working), output[0].to(working)) > _tolerance(heads):
+        if _error(parts + self._family.output_bias(block).to(working), output.to(working)) > _tolerance(heads):
             raise ModelRefusal(
                 "heads' outputs do not add up to the layer's output", f"layer {heads.layer}", "choose a model of a listed family"
             )
 
-    def _check_kernel(self, heads: LayerHeads) -> None:
-        self.kernel = kernels.choose(heads.q.device.type, heads.q.dtype, heads.q.shape[-1]).name
-        z, lse = kernels.blockwise(heads.q, heads.k, heads.v, heads.scale)
-        _require_finite(heads.key_means, "second attention pass", heads.layer)
-        # Keys and positions apart: a position is a hundred times as large.
-        (keys, positions), (plain_keys, plain_positions) = (
-            means.tensor_split([heads.q.shape[-1]], -1) for means in (heads.key_means, heads.second_pass(kernels.blockwise))
-        )
-        first = max(_error(heads.lse, lse), _error(heads.z, z))
-        second = max(_error(keys, plain_keys), _error(positions, plain_positions))
-        if max(first, second) > _tolerance(heads):
-            kernel = self.kernel if first > _tolerance(heads) else "the second attention pass"
-            what = f"{kernel} on {heads.q.device.type} disagrees with its plain reference"
-            raise NumericRefusal(what, f"layer {heads.layer}", "use another dtype or device")
+
+def _check_rows(heads: LayerHeads, where: str) -> None:
+    """Some rows over the whole window, each recomputed on its own from the log-sum-exp: they sum to one, and hold what the blocks said."""
+    count, window = heads.q.shape[1], heads.q.shape[2]
+    query = torch.linspace(0, window - 1, min(ROWS, window), device=heads.q.device).round().long()
+    head = torch.arange(count, device=heads.q.device).repeat_interleave(len(query))
+    p = heads.attention_of(torch.zeros_like(head), head, query.repeat(count)).double().unflatten(0, (count, -1))
+    if _error(p.sum(-1), torch.ones(())) > _tolerance(heads):
+        raise NumericRefusal("recomputed attention rows do not sum to one", where, "use another dtype or device")
+    rows, values = heads.rows, heads.v[0].double().repeat_interleave(count // heads.v.shape[1], 0)
+    offset = query[:, None] - torch.arange(window, device=query.device)
+    same = (heads.tokens.tokens[0, query][:, None] == heads.tokens.tokens[0]) & (offset > 0)
+    after_same = F.pad(same, (1, -1)) & (offset > 0)
+    plain = {
+        "z": (p @ values, values.abs().amax().item()),
+        "entropy": (-torch.xlogy(p, p).sum(-1), 1.0),
+        "squares": (p.square().sum(-1), 1.0),
+        "distance": ((p * offset).sum(-1), float(window)),
+        "first": (p[..., 0], 1.0),
+        **{name: ((p * keys).sum(-1), 1.0) for name, keys in (("own", offset == 0), ("previous", offset == 1))},
+        **{name: ((p * keys).sum(-1), 1.0) for name, keys in (("same", same), ("after_same", after_same))},
+    }
+    for name, (expected, scale) in plain.items():
+        if float((getattr(rows, name)[0][:, query] - expected).abs().max()) > _tolerance(heads) * max(scale, 1e-30):
+            what = f"{name} of the rows of attention disagrees with its plain reference on {heads.q.device.type}"
+            raise NumericRefusal(what, where, "use another dtype or device")
+
+
+def check_stream(measured: Float[Tensor, "1 window d_model"] | None, own: Float[Tensor, "1 window d_model"]) -> None:
+    """The measured forward ends where the model's own does, at every position of the window."""
+    if measured is None or _error(measured.double(), own.double()) > _STREAM_DRIFT.get(own.dtype, _HALF_STREAM_DRIFT):
+        what = "the measured forward does not end where the model's own does"
+        raise ModelRefusal(what, "last layer", "use another dtype or device, or choose a model of a listed family")
 
 
 def _pattern(heads: LayerHeads) -> Pattern:
-    """Attention weights of the first window's first positions, recomputed from the log-sum-exp as the measures do."""
-    q, k = heads.q[0, :, :PATTERN].double(), heads.k[0, :, :PATTERN].double()
-    k = k.repeat_interleave(q.shape[0] // k.shape[0], 0)
-    return (heads.scale * q @ k.mT - heads.lse[0, :, :PATTERN, None].double()).exp().tril()
+    """Attention weights of the first window's first positions, recomputed from the log-sum-exp."""
+    count = min(PATTERN, heads.q.shape[2])
+    query = torch.arange(count, device=heads.q.device).repeat(heads.q.shape[1])
+    head = torch.arange(heads.q.shape[1], device=heads.q.device).repeat_interleave(count)
+    return heads.attention_of(torch.zeros_like(head), head, query)[:, :count].view(-1, count, count).double()
 
 
 def _tolerance(heads: LayerHeads) -> float:

@@ -7,8 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from extract.errors import DatabaseRefusal
+from extract.example_text import AROUND, AROUND_SOURCE
 from extract.families import HeadShape
 from extract.measures import Measure
+from extract.reservoir import KEPT, KINDS
 from extract.store import Rows, Store
 from extract.sums import HISTOGRAM_EDGES, ShardSums
 
@@ -16,9 +18,9 @@ from extract.sums import HISTOGRAM_EDGES, ShardSums
 def run_rows(
     store: Store, run: dict[str, object], shape: HeadShape, measures: Iterable[Measure], worked: Iterable[dict[str, object]]
 ) -> Rows:
-    """What a run adds once: its row, its heads, its `worked` token, and the measures and bins that the file does not hold yet.
+    """What a run adds once: its row, its heads, its `worked` token, and the measures, bins and kinds of example that are not there yet.
 
-    Raises DatabaseRefusal where the file knows a measure or a histogram by the same name with another meaning."""
+    Raises DatabaseRefusal where the file knows a measure, histogram or kind by the same name with another meaning."""
     run_id, measures = run["run_id"], tuple(measures)
     group = shape.heads // shape.kv_heads
     heads = [
@@ -26,7 +28,7 @@ def run_rows(
     ]
     tokens = [{"run_id": run_id, **row} for row in worked]
     rows = {"run": pa.Table.from_pylist([run]), "head": pa.Table.from_pylist(heads), "worked_token": pa.Table.from_pylist(tokens)}
-    return rows | dict(store.measure_rows(measures)) | _bin_rows(store, measures)
+    return rows | dict(store.measure_rows(measures)) | _bin_rows(store, measures) | _kind_rows(store)
 
 
 def _bin_rows(store: Store, measures: Iterable[Measure]) -> dict[str, pa.Table]:
@@ -40,6 +42,15 @@ def _bin_rows(store: Store, measures: Iterable[Measure]) -> dict[str, pa.Table]:
         elif there != bins:
             raise DatabaseRefusal(f"histogram {kind!r} is in the file with other edges", store.out.name, "choose another --out")
     return {"histogram_bin": pa.Table.from_pylist(missing)} if missing else {}
+
+
+def _kind_rows(store: Store) -> dict[str, pa.Table]:
+    sizes = {"kept": KEPT, "tokens_around": AROUND, "tokens_around_source": AROUND_SOURCE}
+    kinds = [{"kind": kind.name, "ordinal": number, "low": kind.low, "high": kind.high} | sizes for number, kind in enumerate(KINDS)]
+    there = store.rows("from example_kind order by ordinal")
+    if there and there != kinds:
+        raise DatabaseRefusal("the file keeps other kinds of examples", store.out.name, "choose another --out")
+    return {} if there else {"example_kind": pa.Table.from_pylist(kinds)}
 
 
 def shard_rows(run_id: str, shard: int, windows: int, scored_tokens: int, sums: ShardSums) -> Rows:

@@ -191,6 +191,77 @@ comment on column worked_token.text_after is 'Text after the token, in the windo
 comment on column worked_token.output_norm is 'Norm of what the head writes at this token (measure output_norm).';
 comment on column worked_token.layer_mean_norm is 'Mean of that norm over the heads of the layer and the scored tokens of the window.';
 
+create table example_kind (
+    kind varchar not null,
+    ordinal integer not null,
+    low double not null check (isfinite(low)),
+    high double not null check (isfinite(high)),
+    kept integer not null check (kept > 0),
+    tokens_around integer not null,
+    tokens_around_source integer not null
+);
+comment on table example_kind is 'Which tokens are kept as examples of what a head does: those with its largest r, and a random draw from each band of r.';
+comment on column example_kind.kind is 'largest, or the name of a band of r.';
+comment on column example_kind.ordinal is 'Order of the kinds: 0 for largest, then the bands from the lowest.';
+comment on column example_kind.low is 'Least r of the kind, part of it; a ratio.';
+comment on column example_kind.high is 'End of its r, not part of it; a ratio.';
+comment on column example_kind.kept is 'Examples per head: fewer only where fewer tokens fall in the band.';
+comment on column example_kind.tokens_around is 'Tokens of text kept before and after an example.';
+comment on column example_kind.tokens_around_source is 'Tokens of text kept before and after the position that it attends to most.';
+
+create table example (
+    run_id varchar not null,
+    shard integer not null,
+    layer integer not null,
+    head integer not null,
+    kind varchar not null,
+    "window" integer not null,
+    position integer not null,
+    relative_norm double not null check (isfinite(relative_norm)),
+    draw bigint not null,
+    source_position integer not null,
+    source_attention double not null check (isfinite(source_attention))
+);
+-- Rows are only ever inserted, shard by shard, so some are superseded: they were among the kept ones when their shard was committed, until
+-- a later shard brought better ones. Nearly 20 · (1 + 1/2 + … + 1/shards) rows per head and kind stand here; the view examples ranks them
+-- and shows the first 20.
+comment on table example is 'Scored tokens that were among a head''s examples when their shard was committed; later shards supersede some, and the view examples shows those that stay.';
+comment on column example.run_id is 'Run.';
+comment on column example.shard is 'Shard that the window belongs to.';
+comment on column example.layer is 'Layer, counted from 0.';
+comment on column example.head is 'Query head, counted from 0.';
+comment on column example.kind is 'Kind of example, as in example_kind.';
+comment on column example."window" is 'Window of the run, counted from 0.';
+comment on column example.position is 'Position in the window, counted from 0.';
+comment on column example.relative_norm is 'r: what the head writes at the token, relative to the mean over its layer''s heads and the window''s scored tokens; a ratio.';
+comment on column example.draw is 'Number drawn for the token and head: the least of a band are its random examples.';
+comment on column example.source_position is 'Position that the head attends to most from the token; the first of equals.';
+comment on column example.source_attention is 'Attention to that position; a share.';
+
+create table example_token (
+    run_id varchar not null,
+    "window" integer not null,
+    position integer not null,
+    token varchar not null
+);
+comment on table example_token is 'Text around the examples and around what they attend to, token by token; in order, the tokens of a window give its text.';
+comment on column example_token.run_id is 'Run.';
+comment on column example_token."window" is 'Window of the run, counted from 0.';
+comment on column example_token.position is 'Position in the window, counted from 0; 0 is the start token, which is no part of the text.';
+comment on column example_token.token is 'What the token adds to the text: empty for one that ends within a character, which the token that completes it carries.';
+
+create table window_document (
+    run_id varchar not null,
+    "window" integer not null,
+    position integer not null,
+    title varchar
+);
+comment on table window_document is 'Documents in the windows that have examples: each begins, or goes on, at its position, up to the next one of the window.';
+comment on column window_document.run_id is 'Run.';
+comment on column window_document."window" is 'Window of the run, counted from 0.';
+comment on column window_document.position is 'Position of the document''s first token in the window; the blank line after a document counts to it.';
+comment on column window_document.title is 'Title of the document; null where it has none. Its licence is that of the run''s text.';
+
 create table published_count (
     figure varchar not null,
     title varchar not null,
@@ -230,3 +301,25 @@ comment on column imported_band.measure is 'Measure.';
 comment on column imported_band.band_ordinal is 'Band, counted from 0 at the lowest values.';
 comment on column imported_band.low is 'Lower edge, in the unit of the measure.';
 comment on column imported_band.high is 'Upper edge, in the unit of the measure.';
+
+create table planted_score (
+    version varchar not null,
+    family varchar not null,
+    text_kind varchar not null check (text_kind in ('prose', 'code', 'json', 'repeated')),
+    layer integer not null check (layer >= 0),
+    head integer not null check (head >= 0),
+    planted_as varchar not null,
+    measure varchar not null,
+    n bigint not null check (n > 0),
+    total double not null check (isfinite(total))
+);
+comment on table planted_score is 'What the measures that look for a kind of head give heads that were planted: models set by hand, on four kinds of text.';
+comment on column planted_score.version is 'Version of the planted heads and their text, and of the Python whose library is the code.';
+comment on column planted_score.family is 'Family of the planted model: gpt2 or llama.';
+comment on column planted_score.text_kind is 'prose, code, json, or repeated for repeated random tokens; tokens numbered by first appearance in their window.';
+comment on column planted_score.layer is 'Layer of the planted model, counted from 0.';
+comment on column planted_score.head is 'Query head, counted from 0.';
+comment on column planted_score.planted_as is 'What the head was planted as.';
+comment on column planted_score.measure is 'Measure, as in table measure.';
+comment on column planted_score.n is 'Tokens scored.';
+comment on column planted_score.total is 'Sum of the measure over them; a share each.';

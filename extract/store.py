@@ -22,7 +22,7 @@ from extract.database_file import check_is_duckdb, check_writable, quoted, remov
 from extract.errors import DatabaseRefusal
 from extract.measures import Measure
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # DuckDB 2.0's own format cannot be opened by 1.x clients nor in the browser; this one can.
 STORAGE_VERSION = "v1.0.0"
 
@@ -83,9 +83,11 @@ class Store:
         return [row[0] for row in rows]
 
     def _check_schema(self, database: str, path: Path) -> None:
-        """Refuse a database that is not a counters database, or one that a newer version wrote."""
+        """Refuse a database that is not a counters database, or one of another version, whose tables need not be ours."""
         ours = set(re.findall(r"^create table (\w+)", Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"), re.MULTILINE))
         theirs = set(self._tables(database))
+        if "schema_version" in theirs:
+            self._check_version(database, path)
         views = self.con.execute("select count(*) from duckdb_views() where not internal and database_name = ?", [database]).fetchall()[0][
             0
         ]
@@ -96,6 +98,8 @@ class Store:
                 else "a DuckDB database, but not Headcount's counters"
             )
             raise DatabaseRefusal(what, path.name, "choose another file")
+
+    def _check_version(self, database: str, path: Path) -> None:
         found = self.con.execute(f"select coalesce(max(version), 0) from {database}.schema_version").fetchall()[0][0]
         if found > SCHEMA_VERSION:
             raise DatabaseRefusal(f"schema version {found}, newer than {SCHEMA_VERSION}", path.name, "update Headcount")
@@ -147,6 +151,11 @@ class Store:
         names = [column[0] for column in answer.description]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
+    def table(self, query: str, *parameters: str) -> pa.Table:
+        """The rows of a query over the working file, as an Arrow table."""
+        self.con.execute("use work")
+        return self.con.sql(query, params=list(parameters)).to_arrow_table()
+
     def run(self, run_id: str) -> dict[str, object] | None:
         """The row of table run, or None."""
         found = self.rows("from run where run_id = ?", run_id)
@@ -196,6 +205,7 @@ class Store:
         query = f"""
             select run_id from (from {here}.run except from {there}.run)
             union select run_id from (select run_id, shard from {here}.shard except select run_id, shard from {there}.shard)
+            union select 'planted heads' from (select version from {here}.planted_score except select version from {there}.planted_score)
             order by all"""
         return [row[0] for row in self.con.execute(query).fetchall()]
 

@@ -27,6 +27,9 @@ class Tally:
         """Work out every measure of one layer and keep its sums."""
         for module in self._measures:
             values, measure = module.compute(heads), module.MEASURE
+            if not values.shape[2]:
+                # A window that ends before the measure's first position.
+                continue
             self._counted[measure.id] = values.shape[0] * values.shape[2]
             self._sums[measure.id].append(sums_per_head(values))
             if measure.histogram_kind is not None:
@@ -37,8 +40,7 @@ class Tally:
         totals = {measure: torch.stack(layers).cpu().numpy() for measure, layers in self._sums.items()}
         for name, total in totals.items():
             require_finite(name, total.sum(-1))
-        for module in self._measures:
-            measure = module.MEASURE
+        for measure in (module.MEASURE for module in self._measures if module.MEASURE.id in totals):
             if measure.histogram_kind is not None:
                 sums.add_histogram(measure.histogram_kind, torch.stack(self._bins[measure.histogram_kind]).cpu().numpy())
             else:
@@ -56,7 +58,7 @@ def bins_per_head(values: Values) -> Int64[Tensor, "head bin"]:
     """Counts of values per bin of HISTOGRAM_EDGES, compared in float64: a value equal to an edge is in the bin that begins there."""
     heads = values.shape[1]
     inner = torch.tensor(HISTOGRAM_EDGES[1:-1], dtype=torch.float64, device=values.device)
-    bins = torch.bucketize(values.double(), inner, right=True)
+    bins = torch.bucketize(values.double().contiguous(), inner, right=True)
     cells = (bins + BINS * torch.arange(heads, device=values.device)[:, None]).flatten()
     # index_add rather than bincount, which waits for the device.
     counts = torch.zeros(heads * BINS, dtype=torch.int64, device=values.device)

@@ -15,7 +15,7 @@ from report import definitions, queries
 from report.errors import DatabaseRefusal
 from report.figures import Figure
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
@@ -43,10 +43,11 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
             "a DuckDB file without Headcount's tables", path.name, "give the counters file that python -m extract run wrote"
         )
     (version,) = connection.execute("select max(version) from schema_version").fetchall()[0]
-    if version != SCHEMA_VERSION:
-        raise DatabaseRefusal(
-            f"schema version {version}, this Headcount reads {SCHEMA_VERSION}", path.name, "install the matching Headcount"
-        )
+    if version > SCHEMA_VERSION:
+        raise DatabaseRefusal(f"schema version {version}, newer than {SCHEMA_VERSION}", path.name, "update Headcount")
+    if version < SCHEMA_VERSION:
+        what = f"schema version {version}, older than {SCHEMA_VERSION}"
+        raise DatabaseRefusal(what, path.name, "install the Headcount that wrote it, or choose another file and measure again")
     return connection
 
 
@@ -134,11 +135,21 @@ def add_views(connection: duckdb.DuckDBPyConnection) -> None:
         "left join head_measure using (run_id, layer, head) group by run_id, layer, head, kv_head"
     )
     comment(connection, "view heads", "What does each head score on every measure? One row per (run_id, layer, head).")
-    described = connection.execute("select column_name, comment from duckdb_columns() where comment is not null").fetchall()
-    glossary = dict(described) | tomllib.loads((queries.SQL / "views" / "columns.toml").read_text(encoding="utf-8"))
+    described = connection.execute("select table_name, column_name, comment from duckdb_columns() where comment is not null").fetchall()
+    own = tomllib.loads((queries.SQL / "views" / "columns.toml").read_text(encoding="utf-8"))
+    anywhere = {column: meaning for _, column, meaning in described} | own
+    # A column of the same name may mean something else in another table: those that the view reads come first, in their order.
+    near = {
+        (view.id, column): meaning
+        for view in queries.views()
+        for read in reversed(view.reads)
+        for table, column, meaning in described
+        if table == read
+    }
     missing = connection.execute("select table_name, column_name from duckdb_columns() where comment is null and not internal").fetchall()
     for view_name, column in missing:
-        meaning = measures[column] if view_name == "heads" and column in measures else glossary[column]
+        meaning = measures[column] if view_name == "heads" and column in measures else own.get(column)
+        meaning = meaning or near.get((view_name, column)) or anywhere[column]
         comment(connection, f"column {view_name}.{identifier(column)}", meaning)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from report import charts, definitions, theme
+from report import charts, definitions, proving, theme
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
 from report.pages import PRIMARY, TWINS, Drawing, Pages, distinct_slugs
@@ -40,6 +40,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[
     write_overview(pages, drawings)
     write_home(pages, drawings)
     pages.write("measures.md", "measures.md.j2", measures=ledger.ask("measures"))
+    proving.write(pages)
     write_data(pages)
     return drawings
 

@@ -5,7 +5,7 @@ A file holds MEASURE, the words and bounds that go into the database, and comput
 import importlib
 import pkgutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from extract.layer_heads import LayerHeads
 
 MAX = sys.float_info.max
+
+NATURAL, REPEATED, WEIGHTS = "natural text", "repeated random tokens", "weights"
+"""What a measure is measured on: its `condition`."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,29 @@ class Measure:
     high: float
     definition: str
     source: str
-    condition: str = "natural text"
+    condition: str = NATURAL
     position_low: int = 1
     position_end: int | None = None
     chance_of: str | None = None
     histogram_kind: str | None = None
+
+    def between(self, low: int, end: int | None) -> "Measure":
+        """The same at the query positions from `low` up to `end`, which is left out; None: to the end of the window."""
+        suffix = f"_{low}_{end or 'on'}"
+        where = f"positions {low} to {end - 1}" if end else f"positions from {low} on"
+        return replace(
+            self,
+            id=self.id + suffix,
+            title=f"{self.title}, {where}",
+            definition=f"{self.definition.rstrip('.')}. Only {where} of the window are scored.",
+            position_low=low,
+            position_end=end,
+            histogram_kind=None if self.histogram_kind is None else self.histogram_kind + suffix,
+        )
+
+    def pick(self, values: "Tensor") -> "Tensor":
+        """Of values per query from 1 on, [batch, head, scored], those at this measure's positions."""
+        return values[..., self.position_low - 1 : None if self.position_end is None else self.position_end - 1]
 
 
 @runtime_checkable
@@ -51,6 +72,7 @@ def names() -> list[str]:
     return sorted(entry.name for entry in pkgutil.iter_modules(__path__))
 
 
-def discover() -> tuple[MeasureModule, ...]:
-    """Every measure in this folder, in the order of the file names."""
-    return tuple(cast(MeasureModule, importlib.import_module(f"{__name__}.{name}")) for name in names())
+def discover(*conditions: str) -> tuple[MeasureModule, ...]:
+    """Every measure in this folder, in the order of the file names; with `conditions`, only those measured on one of them."""
+    modules = (cast(MeasureModule, importlib.import_module(f"{__name__}.{name}")) for name in names())
+    return tuple(module for module in modules if not conditions or module.MEASURE.condition in conditions)

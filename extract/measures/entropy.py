@@ -1,6 +1,7 @@
-"""Entropy: −Σ_j p_ij ln p_ij / ln(i + 1). Share in [0, 1] of the largest entropy possible at that position. Leaves out query 0."""
+"""Entropy: −Σ_j p_ij ln p_ij / ln(keys that query i sees). Share in [0, 1] of the largest possible there.
 
-import torch
+Leaves out query 0."""
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,14 +14,13 @@ MEASURE = Measure(
     unit="share",
     low=0.0,
     high=1.0,
-    definition="Entropy of a token's attention over itself and all earlier positions, as a share of the largest possible there; the first "
-    "token of a window is left out.",
+    definition="Entropy of a token's attention over itself and all earlier positions, as a share of the largest possible there; the "
+    "first token of a window is left out.",
     source="Shannon entropy, normalised by the number of positions that can be attended to.",
 )
 
 
 def compute(heads: LayerHeads) -> Float[Tensor, "batch head unit"]:
     """Normalised entropy per scored query."""
-    nats = heads.entropy
-    reachable = torch.arange(2, nats.shape[-1] + 2, device=nats.device, dtype=nats.dtype)
-    return (nats / reachable.log()).clamp(max=1)
+    # A query that sees one key alone has no choice, and so no entropy.
+    return (heads.entropy / heads.visible.clamp(min=2).log()).clamp(max=1)

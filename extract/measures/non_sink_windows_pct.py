@@ -17,8 +17,8 @@ MEASURE = Measure(
     unit="%",
     low=0.0,
     high=100.0,
-    definition="Percentage of windows in which the head's mean attention on the first position is at most 0.3; the first token is left out "
-    "of the mean.",
+    definition="Percentage of windows in which the head's mean attention on the first position is at most 0.3; the first token is left"
+    " out of the mean.",
     source="Threshold of Gu et al., arXiv 2410.10781; they score the first token as well.",
 )
 

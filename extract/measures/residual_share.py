@@ -12,8 +12,8 @@ MEASURE = Measure(
     unit="1",
     low=0.0,
     high=MAX,
-    definition="Norm of what the head writes, its constant part folded out, divided by the norm of the residual stream that enters the "
-    "layer; both are centred where the stream feeds LayerNorms, and the first token of a window is left out.",
+    definition="Norm of what the head writes, its constant part folded out, divided by the norm of the residual stream that enters the"
+    " layer; both are centred where the stream feeds LayerNorms, and the first token of a window is left out.",
     source="This project: head output norms relative to the stream they join.",
 )
 

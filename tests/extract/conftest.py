@@ -13,8 +13,9 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from extract import families, measures
-from extract.attention import measure_windows, visit_layers
+from extract.attention import mean_outputs, measure_windows, visit_layers
 from extract.config import RunConfig
+from extract.layer_heads import LayerHeads
 from extract.sums import ShardSums
 
 VOCABULARY = 101
@@ -22,8 +23,9 @@ VOCABULARY = 101
 
 @pytest.fixture
 def config(make_checkpoint: Callable[..., Path], write_text: Callable[..., Path]) -> RunConfig:
-    """Ten windows of 32 tokens in four shards, on a random GPT-2 of 2 x 2 heads."""
-    return RunConfig("Toy", str(make_checkpoint()), str(write_text(120, 300, 20, 9)), window=32, windows=10, shards=4)
+    """Ten windows of 32 tokens and six of repeated tokens in four shards, on a random GPT-2 of 2 x 2 heads."""
+    size = {"window": 32, "windows": 10, "shards": 4, "repeated_windows": 6, "repeated_tokens": 20}
+    return RunConfig("Toy", str(make_checkpoint()), str(write_text(120, 300, 20, 9)), **size)
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def _randomise(model: PreTrainedModel, seed: int) -> PreTrainedModel:
     return model.eval()
 
 
-def make_gpt2(layers: int = 3, heads: int = 4, width: int = 32, context: int = 160, seed: int = 0) -> PreTrainedModel:
+def make_gpt2(layers: int = 3, heads: int = 4, width: int = 32, context: int = 320, seed: int = 0) -> PreTrainedModel:
     """A random GPT-2; head_dim is width / heads."""
     config = GPT2Config(
         n_layer=layers, n_head=heads, n_embd=width, n_positions=context, vocab_size=VOCABULARY, bos_token_id=None, eos_token_id=None
@@ -64,7 +66,7 @@ def make_llama(layers: int = 3, heads: int = 6, kv_heads: int = 2, head_dim: int
         hidden_size=48,
         intermediate_size=64,
         vocab_size=VOCABULARY,
-        max_position_embeddings=160,
+        max_position_embeddings=320,
         attention_bias=bias,
         bos_token_id=None,
         eos_token_id=None,
@@ -93,12 +95,16 @@ def llama_maker() -> Callable[..., PreTrainedModel]:
 
 @pytest.fixture(scope="session")
 def values_of() -> Callable[[PreTrainedModel, Tensor], list[dict[str, Tensor]]]:
-    """Every measure's values, layer by layer."""
-    modules = measures.discover()
+    """Every measure's values on this text, layer by layer; deviations are from the means over the same text."""
+    modules = measures.discover(measures.NATURAL, measures.WEIGHTS)
 
     def compute(model: PreTrainedModel, tokens: Tensor) -> list[dict[str, Tensor]]:
         layers: list[dict[str, Tensor]] = []
-        visit_layers(model, tokens, lambda heads: layers.append({module.MEASURE.id: module.compute(heads) for module in modules}))
+
+        def keep(heads: LayerHeads) -> None:
+            layers.append({module.MEASURE.id: module.compute(heads) for module in modules})
+
+        visit_layers(model, tokens, keep, mean_outputs=mean_outputs(model, tokens))
         return layers
 
     return compute
@@ -106,11 +112,12 @@ def values_of() -> Callable[[PreTrainedModel, Tensor], list[dict[str, Tensor]]]:
 
 @pytest.fixture(scope="session")
 def sums_of() -> Callable[[PreTrainedModel, Tensor], ShardSums]:
-    """The sums of one forward."""
+    """The sums of one forward, of every measure of text and weights."""
 
     def measure(model: PreTrainedModel, tokens: Tensor) -> ShardSums:
         sums = ShardSums(model.config.num_hidden_layers, model.config.num_attention_heads)
-        measure_windows(model, tokens, sums)
+        modules = measures.discover(measures.NATURAL, measures.WEIGHTS)
+        measure_windows(model, tokens, sums, modules, mean_outputs=mean_outputs(model, tokens))
         return sums
 
     return measure
@@ -139,11 +146,14 @@ def windows() -> Callable[[int, int], Tensor]:
 
 @dataclass(frozen=True)
 class EagerLayer:
-    """p [batch, head, query, key], written [batch, head, query, d_model] without its constant part, stream [batch, query, d_model]."""
+    """p [batch, head, query, key], written [batch, head, query, d_model] without its constant part, stream [batch, query, d_model].
+
+    alone: what each head would write if it saw key j alone, [batch, head, key, d_model]."""
 
     p: Tensor
     written: Tensor
     stream: Tensor
+    alone: Tensor
 
 
 @pytest.fixture
@@ -169,7 +179,8 @@ def _gpt2_layer(block: torch.nn.Module, p: Tensor, x: Tensor) -> EagerLayer:
     width, heads = x.shape[-1], p.shape[1]
     values = (block.ln_1(x) - block.ln_1.bias) @ block.attn.c_attn.weight[:, 2 * width :]
     projection = block.attn.c_proj.weight - block.attn.c_proj.weight.mean(1, keepdim=True)
-    return EagerLayer(p, _written(p, values, projection, heads), x - x.mean(-1, keepdim=True))
+    alone = _alone(values, projection, heads)
+    return EagerLayer(p, p @ alone, x - x.mean(-1, keepdim=True), alone)
 
 
 def _llama_layer(block: torch.nn.Module, p: Tensor, x: Tensor, rotations: tuple[Tensor, Tensor]) -> EagerLayer:
@@ -186,9 +197,9 @@ def _llama_layer(block: torch.nn.Module, p: Tensor, x: Tensor, rotations: tuple[
     assert torch.allclose(exact, p, rtol=0, atol=5e-7)
     values = normed @ attention.v_proj.weight.T
     values = values.unflatten(-1, (-1, attention.head_dim)).repeat_interleave(attention.num_key_value_groups, 2).flatten(2)
-    return EagerLayer(exact, _written(exact, values, attention.o_proj.weight.T, heads), x)
+    alone = _alone(values, attention.o_proj.weight.T, heads)
+    return EagerLayer(exact, exact @ alone, x, alone)
 
 
-def _written(p: Tensor, values: Tensor, projection: Tensor, heads: int) -> Tensor:
-    values = values.unflatten(-1, (heads, -1)).transpose(1, 2)
-    return (p @ values) @ projection.unflatten(0, (heads, -1))
+def _alone(values: Tensor, projection: Tensor, heads: int) -> Tensor:
+    return values.unflatten(-1, (heads, -1)).transpose(1, 2) @ projection.unflatten(0, (heads, -1))

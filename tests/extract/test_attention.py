@@ -1,17 +1,23 @@
 """The measuring attention: the model's own results, its own attention given back, refusals, and the start-up self-test."""
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
 import torch
 from transformers import PreTrainedModel
 
-from extract import families
-from extract.attention import NAME, measure_windows, self_test, visit_layers
+from extract import families, measures
+from extract.attention import NAME, mean_outputs, measure_windows, self_test, visit_layers
+from extract.blocked import Scoring
 from extract.errors import ModelRefusal, NumericRefusal
 from extract.layer_heads import LayerHeads
+from extract.measures import output_norm, sink_mass
 from extract.sums import ShardSums
+
+MODULES = measures.discover(measures.NATURAL, measures.WEIGHTS)
 
 
 def ignore(_heads: LayerHeads) -> None:
@@ -94,12 +100,25 @@ def test_an_attention_mask_is_refused_never_dropped(toy: PreTrainedModel, window
         visit_layers(toy, windows(1, 20), ignore)
 
 
-@pytest.mark.parametrize("option", ["sliding_window", "softcap", "s_aux"])
-def test_an_attention_that_is_not_plain_is_refused(llama_maker: Callable, windows: Callable, ask_blocks_for: Callable, option: str) -> None:
+@pytest.mark.parametrize(("option", "value"), [("s_aux", 8), ("position_bias", 8), ("cache", 8), ("is_causal", False)])
+def test_an_attention_that_is_something_else_is_refused(
+    llama_maker: Callable, windows: Callable, ask_blocks_for: Callable, option: str, value: object
+) -> None:
     model = llama_maker()
-    ask_blocks_for(model, **{option: 8})
-    with pytest.raises(ModelRefusal, match=f"attention with {option} cannot be measured exactly"):
+    ask_blocks_for(model, **{option: value})
+    what = "later tokens" if option == "is_causal" else option
+    with pytest.raises(ModelRefusal, match=f"attention with {what} cannot be measured exactly"):
         visit_layers(model, windows(1, 20), ignore)
+
+
+@pytest.mark.parametrize(("option", "scoring"), [("sliding_window", {"window": 8}), ("softcap", {"softcap": 8.0})])
+def test_what_the_model_asks_of_its_scores_is_what_is_measured(
+    llama_maker: Callable, windows: Callable, ask_blocks_for: Callable, option: str, scoring: dict[str, float]
+) -> None:
+    model, seen = llama_maker(), []
+    ask_blocks_for(model, **{option: next(iter(scoring.values()))})
+    visit_layers(model, windows(1, 20), lambda heads: seen.append(heads.scoring))
+    assert seen == [Scoring(12**-0.5, **scoring)] * 3
 
 
 def test_the_measuring_attention_is_of_no_use_outside_a_visit(toy: PreTrainedModel, windows: Callable) -> None:
@@ -120,9 +139,9 @@ def test_changed_weights_are_seen_by_the_next_visit(gpt2_maker: Callable, window
 
 def test_gpt2_xls_own_shape_of_48_layers_of_25_heads_is_measured(gpt2_maker: Callable, windows: Callable) -> None:
     model = gpt2_maker(layers=48, heads=25, width=100, context=64)
-    assert self_test(model, windows(1, 48)) == "flash_attention_for_cpu"
+    assert self_test(model, windows(1, 48)) == "blocked"
     sums = ShardSums(48, 25)
-    measure_windows(model, windows(2, 48), sums)
+    measure_windows(model, windows(2, 48), sums, MODULES, mean_outputs=mean_outputs(model, windows(1, 48)))
     assert sums.histograms["relative_norm"].sum((0, 1, 2)) == 48 * 25 * 2 * 47
     assert all(n.shape == (48, 25) for n, _, _ in sums.stats.values())
 
@@ -133,7 +152,7 @@ def test_a_value_that_is_not_finite_is_refused_before_anything_is_added(toy: Pre
     with torch.no_grad():
         next(blocks[0].mlp.parameters()).fill_(torch.nan)
     with pytest.raises(NumericRefusal, match=r"is not finite \(L1H0\)"):
-        measure_windows(toy, windows(1, 20), sums)
+        measure_windows(toy, windows(1, 20), sums, (sink_mass, output_norm))
     assert not sums.stats and not sums.histograms
 
 
@@ -145,3 +164,25 @@ def test_two_models_do_not_share_what_was_worked_out_for_one(gpt2_maker: Callabl
     for model in (one, other, one):
         visit_layers(model, windows(1, 20), lambda heads: norms.append(heads.output_norm), last=0)
     assert torch.equal(norms[0], norms[2]) and torch.allclose(norms[1], 3 * norms[0])
+
+
+def test_others_are_handed_the_heads_in_the_same_forward(toy: PreTrainedModel, windows: Callable) -> None:
+    seen: list[int] = []
+    sums = ShardSums(3, toy.config.num_attention_heads)
+    measure_windows(toy, windows(1, 20), sums, (sink_mass,), also=[lambda heads: seen.append(heads.layer)])
+    assert seen == [0, 1, 2] and list(sums.stats) == ["sink_mass"]
+
+
+def test_deviation_without_means_is_an_error_not_a_number(toy: PreTrainedModel, windows: Callable) -> None:
+    with pytest.raises(ValueError, match="give mean_outputs to measure_windows"):
+        measure_windows(toy, windows(1, 20), ShardSums(3, toy.config.num_attention_heads), MODULES)
+
+
+def test_a_measured_model_can_be_freed(gpt2_maker: Callable, windows: Callable) -> None:
+    """What was worked out for a model is forgotten with it, the circuit that copying asks for among it."""
+    model = gpt2_maker()
+    measure_windows(model, windows(1, 20), ShardSums(3, 4), MODULES, mean_outputs=mean_outputs(model, windows(1, 20)))
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None

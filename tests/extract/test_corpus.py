@@ -172,7 +172,7 @@ def test_a_very_long_document_is_tokenised_in_pieces_that_lose_nothing(
 
 def test_text_that_equals_a_special_token_is_read_as_plain_text_and_counted(tokenizer: PreTrainedTokenizerFast) -> None:
     documents = ["the city <|endoftext|> and the river <|endoftext|> in the war of the king"]
-    blocks, special = windows.cut(documents, tokenizer, window=20, windows=1, seed=0, corpus="texts")
+    blocks, special, _ = windows.cut(documents, tokenizer, window=20, windows=1, seed=0, corpus="texts")
     assert special == 2
     assert (blocks[:, 1:] != tokenizer.bos_token_id).all()
     assert tokenizer.decode(blocks[0, 1:]) == documents[0][: len(tokenizer.decode(blocks[0, 1:]))]

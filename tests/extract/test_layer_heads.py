@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from extract import kernels, measures
+from extract import measures
 from extract.attention import visit_layers
-from extract.layer_heads import LayerHeads, LayerWeights
-from extract.measures import sink_mass
+from extract.blocked import Scoring, attend
+from extract.layer_heads import LayerHeads
+from extract.layer_weights import LayerWeights
+from extract.measures import entropy, induction_mass, sink_mass
+from extract.same_token import SameTokens
 
 
 @pytest.mark.parametrize(("shared", "own", "scale", "tolerance"), [(0.0, 3.0, 1.0, 3e-5), (3.4, 0.35, 0.4, 6e-5)])
@@ -37,9 +40,8 @@ def test_scores_near_three_hundred_in_bfloat16_give_exact_weights(shared: float,
     assert (heads.entropy - entropy).abs().max() < 10 * tolerance
 
 
-def test_the_second_pass_is_never_in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel that works in the type that it is given, as those of CUDA do: bfloat16 positions would be off by a token near 200."""
-    monkeypatch.setattr(kernels, "choose", lambda *_: kernels.Kernel("blockwise", kernels.blockwise))
+def test_positions_are_never_in_half_precision() -> None:
+    """bfloat16 positions would be off by a token near 200."""
     generator = torch.Generator().manual_seed(3)
     q, k = (torch.randn(1, 2, 400, 16, generator=generator).bfloat16() for _ in range(2))
     p = (q.double() @ k.double().mT).masked_fill(torch.ones(400, 400).triu(1).bool(), -torch.inf).softmax(-1)
@@ -50,20 +52,25 @@ def test_the_second_pass_is_never_in_half_precision(monkeypatch: pytest.MonkeyPa
 
 def bare_heads(q: Tensor, k: Tensor, scale: float) -> LayerHeads:
     """Heads outside any model: values as keys, an identity for the output projection."""
-    z, lse = kernels.attend(q, k, k, scale)
-    weights = LayerWeights(torch.eye(q.shape[3]).expand(q.shape[1], -1, -1), torch.zeros(q.shape[1], q.shape[3]), centred=True)
-    return LayerHeads(0, q, k, k, z, lse, scale, torch.linspace(-1, 1, 8).expand(q.shape[0], q.shape[2], 8), weights)
+    heads, dim = q.shape[1], q.shape[3]
+    identity, bias, norm = torch.eye(dim).expand(heads, -1, -1), torch.zeros(heads, dim), torch.ones(dim)
+    weights = LayerWeights(identity, bias, True, identity, identity, norm, lambda: torch.eye(dim))
+    tokens, scoring = SameTokens(torch.arange(q.shape[2]).expand(q.shape[0], -1) % 50), Scoring(scale)
+    rows = attend(q, k, k, scoring, tokens, LayerHeads.value_norms(k, weights))
+    stream = torch.linspace(-1, 1, 8).expand(q.shape[0], q.shape[2], 8)
+    return LayerHeads(0, q, k, k, rows, scoring, stream, tokens, weights, torch.zeros(heads, dim))
 
 
 def test_a_measure_pays_for_nothing_that_it_does_not_ask(toy: PreTrainedModel, windows: Callable) -> None:
     worked: list[set[str]] = []
 
     def ask(heads: LayerHeads) -> None:
-        sink_mass.compute(heads)
-        worked.append(set(vars(heads)) - {field.name for field in fields(heads)})
+        for module in (sink_mass, entropy, induction_mass):
+            module.compute(heads)
+        worked.append({*vars(heads), *vars(heads.weights)} - {field.name for field in (*fields(heads), *fields(heads.weights))})
 
     visit_layers(toy, windows(1, 30), ask)
-    assert worked == [{"first_key_mass", "_first_key_score", "_working", "_working_q", "_working_k"}] * 3
+    assert worked == [set()] * 3
 
 
 @pytest.mark.parametrize("sharpness", [0.0, 1.0, 30.0])

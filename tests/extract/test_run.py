@@ -14,19 +14,23 @@ import numpy as np
 import pytest
 import torch
 
-from extract import run as run_module
-from extract.attention import measure_windows
+from extract import measures, passes
+from extract.attention import mean_outputs, measure_windows
 from extract.checkpoint import load, open_checkpoint
 from extract.checkpoint_files import locate
 from extract.config import RunConfig
 from extract.interrupt import Interrupted, Stop
+from extract.loading import save_windows
+from extract.measures import NATURAL, REPEATED, WEIGHTS
 from extract.next_command import typed
-from extract.run import measure, save_windows
+from extract.repeated import repeated_windows
+from extract.run import measure
 from extract.store import Store
 from extract.sums import ShardSums
 
 ROOT = Path(__file__).parents[2]
-TABLES = ("head", "histogram_bin", "measure", "shard", "shard_histogram", "shard_stat", "worked_token")
+TABLES = ("head", "histogram_bin", "measure", "shard", "shard_histogram", "shard_stat", "worked_token", "example_kind", "example")
+TABLES += ("example_token", "window_document")
 
 
 def ask(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -43,7 +47,7 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
 def run_file(config: RunConfig, folder: Path) -> Path:
     path = folder / "toy.toml"
     settings = {"name": config.name, "model": config.model, "corpus": config.corpus}
-    sizes = {"window": config.window, "windows": config.windows, "shards": config.shards}
+    sizes = {key: value for key, value in vars(config).items() if isinstance(value, int)}
     path.write_text("\n".join([f'{k} = "{v}"' for k, v in settings.items()] + [f"{k} = {v}" for k, v in sizes.items()]), encoding="utf-8")
     return path
 
@@ -56,15 +60,22 @@ def test_a_run_holds_what_was_measured_shard_by_shard(
     facts = "model, layers, heads_per_layer, window_tokens, windows, shards, dtype, device, corpus, batch_windows, quantisation, revision"
     assert ask(out, f"select {facts} from run") == [("toy-model", 2, 2, 32, 10, 4, "float32", "cpu", "texts", 2, None, None)]
     assert ask(out, "select layer, head, kv_head from head order by all") == [(0, 0, 0), (0, 1, 1), (1, 0, 0), (1, 1, 1)]
-    assert ask(out, "select distinct sum(n) from shard_histogram group by kind, layer, head") == [(310,)]
-    save_windows(config, tmp_path / "windows.npy")
+    whole = "kind in ('relative_norm', 'residual_share')"
+    assert ask(out, f"select distinct sum(n) from shard_histogram where {whole} group by kind, layer, head") == [(310,)]
+    save_windows(RunConfig(**{**vars(config), "windows": 18}), tmp_path / "windows.npy")
     windows = np.load(tmp_path / "windows.npy")
-    assert (windows.dtype, windows.shape) == (np.int64, (10, 32))
+    assert (windows.dtype, windows.shape) == (np.int64, (18, 32))
     checkpoint = open_checkpoint(locate(config.model), 32)
     sums = ShardSums(2, 2)
     model = load(checkpoint, "float32", "cpu")
+    # The windows after the measured ones are those held out.
+    means = torch.stack([mean_outputs(model, window[None]) for window in torch.from_numpy(windows[10:])]).mean(0)
     for part in (windows[2:4], windows[4:5]):
-        measure_windows(model, torch.from_numpy(part), sums)
+        measure_windows(model, torch.from_numpy(part), sums, measures.discover(NATURAL, WEIGHTS), mean_outputs=means)
+    # Two windows of text are a pass, so one of 41 repeated tokens is.
+    for number in (1, 2):
+        repeated = torch.from_numpy(repeated_windows(config, checkpoint, range(number, number + 1)))
+        measure_windows(model, repeated, sums, measures.discover(REPEATED))
     for name, (n, total, squares) in sums.stats.items():
         rows = ask(out, f"select n, total, total_of_squares from shard_stat where shard = 1 and measure = '{name}' order by layer, head")
         assert rows == list(zip(n.ravel(), total.ravel(), squares.ravel(), strict=True)), name
@@ -155,15 +166,15 @@ measure(read(Path({str(run_file(config, tmp_path))!r})), Path({str(killed)!r}))"
 def test_ctrl_c_drops_the_shard_at_hand_publishes_the_others_and_says_how_to_go_on(
     config: RunConfig, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = run_module._shard_sums, []
+    real, calls = passes.measure_shard, []
 
-    def interrupted(*arguments: object) -> tuple[ShardSums, int]:
+    def interrupted(*arguments: object) -> tuple[object, ...]:
         calls.append(arguments)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGTERM)
         return real(*arguments)
 
-    monkeypatch.setattr(run_module, "_shard_sums", interrupted)
+    monkeypatch.setattr(passes, "measure_shard", interrupted)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Interrupted) as stopped:
         measure(config, out, command="python -m extract run toy.toml --resume")
@@ -224,13 +235,19 @@ def test_the_batch_is_halved_until_it_fits_and_recorded(
 ) -> None:
     import extract.attention
 
-    def scarce(model: torch.nn.Module, tokens: torch.Tensor, sums: ShardSums) -> None:
-        if len(tokens) > 2:
+    def scarce(model: torch.nn.Module, tokens: torch.Tensor, *rest: object, **options: object) -> None:
+        if tokens.numel() > 64:
             raise torch.OutOfMemoryError
-        measure_windows(model, tokens, sums)
+        measure_windows(model, tokens, *rest, **options)
 
     monkeypatch.setattr(extract.attention, "measure_windows", scarce)
-    measure(RunConfig(**{**vars(config), "batch": 8, "shards": 2}), out)
+    halved = RunConfig(**{**vars(config), "batch": 8, "shards": 2})
+    measure(halved, out)
     assert ask(out, "select batch_windows from run") == [(2,)]
     assert ask(out, "select windows, scored_tokens from shard") == [(5, 155), (5, 155)]
     assert "out of GPU memory: going on with 2 windows per pass" in capsys.readouterr().err
+    monkeypatch.undo()
+    # A pass that was given up has left no examples behind.
+    whole = out.with_name("whole.duckdb")
+    measure(RunConfig(**{**vars(halved), "batch": 2}), whole)
+    assert ask(out, "from example order by all") == ask(whole, "from example order by all")

@@ -13,13 +13,14 @@ import duckdb
 import pytest
 import torch
 
+from extract import loading
 from extract import run as run_module
 from extract.attention import measure_windows
 from extract.config import RunConfig
 from extract.errors import CorpusRefusal, DatabaseRefusal, EnvironmentRefusal, ModelRefusal, UsageRefusal
-from extract.run import measure, save_windows
+from extract.loading import save_windows
+from extract.run import measure
 from extract.store import Store
-from extract.sums import ShardSums
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +33,7 @@ def ask(path: Path, query: str) -> list[tuple[object, ...]]:
 def run_file(config: RunConfig, folder: Path) -> Path:
     path = folder / "toy.toml"
     settings = {"name": config.name, "model": config.model, "corpus": config.corpus}
-    sizes = {"window": config.window, "windows": config.windows, "shards": config.shards}
+    sizes = {key: value for key, value in vars(config).items() if isinstance(value, int)}
     path.write_text("\n".join([f'{k} = "{v}"' for k, v in settings.items()] + [f"{k} = {v}" for k, v in sizes.items()]), encoding="utf-8")
     return path
 
@@ -105,14 +106,14 @@ def test_one_window_that_does_not_fit_is_refused_and_committed_shards_stay(
 
     done = []
 
-    def scarce(model: torch.nn.Module, tokens: torch.Tensor, sums: ShardSums) -> None:
-        if done:
+    def scarce(*arguments: object, **options: object) -> None:
+        if len(done) == 2:
             raise torch.OutOfMemoryError
-        done.append(measure_windows(model, tokens, sums))
+        done.append(measure_windows(*arguments, **options))
 
     monkeypatch.setattr(extract.attention, "measure_windows", scarce)
     with pytest.raises(EnvironmentRefusal, match="one window does not fit in the GPU's memory"):
-        measure(RunConfig(**{**vars(config), "windows": 4, "shards": 4}), out)
+        measure(RunConfig(**{**vars(config), "windows": 4, "shards": 4, "repeated_windows": 4, "repeated_tokens": 2}), out)
     with Store(out) as store:
         assert store.shards("Toy") == {0}
 
@@ -138,14 +139,14 @@ def test_a_run_is_not_continued_under_another_version_of_torch(config: RunConfig
 
 
 def test_a_text_that_changes_while_it_is_read_is_refused(config: RunConfig, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = run_module.check_space
+    real = loading.check_space
 
     def change(path: Path, needed: int) -> None:
         # Between the hash that the run is known by and the reading of its documents.
         (Path(config.corpus) / "00.txt").write_text("the city and the river " * 300, encoding="utf-8")
         real(path, needed)
 
-    monkeypatch.setattr(run_module, "check_space", change)
+    monkeypatch.setattr(loading, "check_space", change)
     with pytest.raises(CorpusRefusal, match=r"the text changed while it was read \(texts\); fix: run the same command again"):
         measure(config, out)
     assert not out.exists()

@@ -1,21 +1,22 @@
 """The start-up self-test: sound models pass, and each kind of fault is refused by its own sentence."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 
 import pytest
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
-from extract import families, kernels
+from extract import blocked, families
 from extract.attention import self_test
+from extract.blocked import Rows, attend
 from extract.errors import ModelRefusal, NumericRefusal
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_a_sound_model_passes_the_self_test(toy: PreTrainedModel, windows: Callable, dtype: torch.dtype) -> None:
     tokens = windows(1, 150)
-    assert self_test(toy.to(dtype), tokens) == "flash_attention_for_cpu"
+    assert self_test(toy.to(dtype), tokens) == "blocked"
     assert toy.config._attn_implementation == "sdpa"
     # The first time, transformers leaves hooks of its own.
     hooks = hooks_of(toy)
@@ -79,47 +80,37 @@ def test_the_self_test_refuses_heads_that_do_not_add_up(toy: PreTrainedModel, wi
         self_test(toy, windows(1, 40))
 
 
-@pytest.mark.parametrize(
-    ("spoiled", "what"),
-    [
-        ("z", r"rounded on cpu disagrees with its plain reference \(layer 0\)"),
-        ("lse", r"recomputed attention rows do not sum to one \(layer 0\)"),
-        ("last lse", r"rounded on cpu disagrees with its plain reference \(layer 0\)"),
-    ],
-)
-def test_the_self_test_refuses_a_kernel_that_disagrees_with_the_plain_one(
-    toy: PreTrainedModel, windows: Callable, monkeypatch: pytest.MonkeyPatch, spoiled: str, what: str
+@pytest.mark.parametrize("spoiled", [field.name for field in fields(Rows) if field.name != "means"])
+def test_the_self_test_refuses_row_statistics_that_are_off(
+    toy: PreTrainedModel, windows: Callable, monkeypatch: pytest.MonkeyPatch, spoiled: str
 ) -> None:
-    """A kernel with queries rounded to bfloat16, as a wrong precision would do."""
+    """One statistic off by a thousandth of what it can be, in the second half of the window alone."""
 
-    def rounded(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-        (z, lse), (coarse_z, coarse_lse) = kernels.blockwise(q, k, v, scale), kernels.blockwise(q.bfloat16().to(q.dtype), k, v, scale)
-        if spoiled == "z":
-            return coarse_z, lse
-        first = 0 if spoiled == "lse" else 100
-        return z, torch.cat([lse[..., :first], coarse_lse[..., first:]], -1)
+    def off(*args: object) -> Rows:
+        rows = attend(*args)
+        values = getattr(rows, spoiled).clone()
+        scale = values.shape[2] if spoiled == "distance" else values.abs().max() if spoiled == "z" else 1
+        values[:, :, 100:] += 1e-3 * scale
+        return replace(rows, **{spoiled: values})
 
-    monkeypatch.setattr(kernels, "choose", lambda *_: kernels.Kernel("rounded", rounded))
+    monkeypatch.setattr(blocked, "attend", off)
+    what = "recomputed attention rows do not sum to one" if spoiled == "lse" else f"{spoiled} of the rows of attention disagrees"
     with pytest.raises(NumericRefusal, match=what):
         self_test(toy, windows(1, 150))
 
 
-@pytest.mark.parametrize("rounded", [False, True])
-def test_the_self_test_refuses_a_second_pass_that_disagrees_with_the_plain_one(
-    toy: PreTrainedModel, windows: Callable, monkeypatch: pytest.MonkeyPatch, rounded: bool
-) -> None:
-    """A kernel that is wrong only for the second pass's head size: all of it rounded to bfloat16, or positions off by one part in 100."""
-    dim = families.shape(toy.config).head_dim
+def test_the_self_test_refuses_a_forward_that_ends_elsewhere(llama_maker: Callable, windows: Callable) -> None:
+    """A sliding window longer than the patterns that are compared, and known to the model's own attention alone."""
+    model = llama_maker()
+    far = torch.full((150, 150), -torch.inf).masked_fill(torch.ones(150, 150).tril().triu(-80).bool(), 0.0)[None, None]
 
-    def wrong(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-        z, lse = kernels.blockwise(q, k, v, scale)
-        if q.shape[-1] != dim:
-            z = z.bfloat16().to(z.dtype) if rounded else torch.cat([z[..., :dim], 1.01 * z[..., dim:]], -1)
-        return z, lse
+    def limit(module: torch.nn.Module, args: tuple, given: dict) -> tuple[tuple, dict]:
+        return args, given | ({"attention_mask": far} if module.self_attn.config._attn_implementation == "sdpa" else {})
 
-    monkeypatch.setattr(kernels, "choose", lambda *_: kernels.Kernel("wrong", wrong))
-    with pytest.raises(NumericRefusal, match=r"the second attention pass on cpu disagrees with its plain reference \(layer 0\)"):
-        self_test(toy, windows(1, 150))
+    for block in model.model.layers:
+        block.register_forward_pre_hook(limit, with_kwargs=True)
+    with pytest.raises(ModelRefusal, match="the measured forward does not end where the model's own does"):
+        self_test(model, windows(1, 150))
 
 
 def test_the_self_test_refuses_attention_whose_rows_do_not_sum_to_one(gpt2_maker: Callable, windows: Callable) -> None:

@@ -205,7 +205,7 @@ def test_a_damaged_or_foreign_or_newer_database_is_refused_and_left_alone(out: P
     statements = {
         "create table mine (x int)": "a DuckDB database, but not Headcount's counters",
         "create table extra (x int)": "a published Headcount database, not a counters file",
-        "insert into schema_version values (2)": "schema version 2, newer than 1",
+        "insert into schema_version values (3)": "schema version 3, newer than 2",
     }
     for number, (statement, told) in enumerate(statements.items()):
         path = out.with_name(f"foreign{number}.duckdb")

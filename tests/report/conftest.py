@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from planted_heads import add_planted_heads
 from planting import PLANTED, add_published_counts, write_counters
 
 from report.build import Built, build
@@ -13,8 +14,8 @@ from report.build import Built, build
 
 @pytest.fixture(scope="session")
 def planted_counters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight layers of three heads, and the reference figure."""
-    return add_published_counts(write_counters(tmp_path_factory.mktemp("planted") / "counters.duckdb", PLANTED))
+    """Eight layers of three heads, the reference figure, and planted heads."""
+    return add_planted_heads(add_published_counts(write_counters(tmp_path_factory.mktemp("planted") / "counters.duckdb", PLANTED)))
 
 
 @pytest.fixture

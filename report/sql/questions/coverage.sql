@@ -44,7 +44,8 @@ with
         cross join crossing
         cross join published
         join figure on figure.figure = $figure
-        left join figure_threshold on figure_threshold.run_id = runs.run_id and figure_threshold.figure = figure.figure
+        left join figure_threshold
+            on figure_threshold.run_id = runs.run_id and figure_threshold.figure = figure.figure and figure_threshold.measure = figure.measure
         left join measure on measure.id = figure.measure
         where runs.run_id = $run_id
     )

@@ -1,13 +1,14 @@
 -- question: what is the value of every measure for every head, with its interval?
 -- grain: one row per (run_id, layer, head, measure)
--- reads: head_mean, figure, measure, student_t
+-- reads: head_mean, figure, figure_threshold, measure, student_t
 -- low and high are a 95 % interval over the text: Student's t with shards - 1 degrees of freedom, cut at the measure's own range.
 -- A measure that needs a threshold takes that of the first figure that shows it.
 with
     first_figure as (
-        select measure, arg_min(figure, ordinal) as figure
-        from figure
-        group by measure
+        select figure_threshold.measure, arg_min(figure.figure, figure.ordinal) as figure
+        from figure_threshold
+        join figure on figure.figure = figure_threshold.figure
+        group by figure_threshold.measure
     ),
     final as (
         select head_mean.run_id, head_mean.layer, head_mean.head, head_mean.measure, head_mean.n, head_mean.mean, head_mean.se,

@@ -1,6 +1,6 @@
 -- question: what does each shard add to every measure of every head?
 -- grain: one row per (run_id, measure, figure, layer, head, shard)
--- reads: shard_stat, figure, figure_threshold, shard_histogram, histogram_bin
+-- reads: shard_stat, figure_threshold, shard_histogram, histogram_bin
 -- A measure that needs a threshold has rows per figure, at the figure's own: a hundred for every scored token that reaches it. Any other has
 -- no figure.
 with
@@ -9,14 +9,14 @@ with
         from shard_stat
     ),
     counted as (
-        select shard_histogram.run_id, figure.measure, figure.figure, shard_histogram.layer, shard_histogram.head, shard_histogram.shard,
+        select shard_histogram.run_id, figure_threshold.measure, figure_threshold.figure, shard_histogram.layer, shard_histogram.head,
+            shard_histogram.shard,
             sum(shard_histogram.n)::bigint as n,
             100.0 * coalesce(sum(shard_histogram.n) filter (histogram_bin.low >= figure_threshold.threshold), 0) as total
         from shard_histogram
         join histogram_bin using (kind, bin)
         join figure_threshold
             on figure_threshold.run_id = shard_histogram.run_id and figure_threshold.histogram_kind = shard_histogram.kind
-        join figure on figure.figure = figure_threshold.figure
         group by all
     ),
     final as (

@@ -1,0 +1,108 @@
+"""The page on speed, from a bench.json: prose without a figure of its own, and the tables. The same file gives the same page."""
+
+import json
+from pathlib import Path
+from typing import cast
+
+from extract.bench import tables
+from extract.errors import UsageRefusal
+
+_KEYS = ("machine", "versions", "results", "breakdown")
+
+_TOP = """<!-- Generated: python -m extract bench --page {source} > docs/speed.md -->
+# Speed: where the milliseconds go
+
+Every statistic of every head is to cost little more than the forward pass that it describes. `make bench` times both, and other ways to the
+same numbers, on the same tokens in the same process, in turns; a round runs every method once, the first round is thrown away, and a ratio
+is formed within its round. Times are processor time of all threads, which neighbours on the machine disturb less than the clock.
+
+Measured on {processor} ({cores} cores, {threads} threads, {memory} GiB, {system}; load {load} at the start{busy}) with {versions}.
+
+- **plain** – the model's own forward with its own attention kernel, without the output embedding: the limit.
+- **headcount** – what a run does: all measures on natural text, sums and histograms, but for effective keys, deviation and examples, which
+  have lines of their own. At full depth it leaves after the last attention, as a run does; a model cut short in depth runs to its end.
+- **eager** – `output_attentions=True`, and masses, entropy, distance and output norms from whole attention patterns, layer by layer.
+- **transformer_lens** – its bridge around the same weights, nothing folded; patterns and heads' outputs from its cache, reduced likewise.
+
+The last two give fewer numbers than headcount does: no chance levels, no positions apart, no shares by the first key's norm. That what they
+give is the same is a test. Random weights are drawn so that rows of attention are spread over about a hundred keys, and random tokens so
+that they repeat as words do. Examples are timed at the beginning of a run, when most of them are new.
+
+## Ratio to a plain forward
+
+Median and, in brackets, quartiles over {rounds} rounds.
+
+"""
+
+_LONGEST = """
+## Seconds and memory
+
+{batch} tokens per forward. Memory is the most that a process of its own had resident, the loading of the model and all libraries included.
+
+"""
+
+_LINEAR = """
+## More text
+
+Each window is forgotten when its sums are added: memory does not grow with the text, and time grows with nothing else.
+
+"""
+
+_PARTS = """
+## Per layer
+
+{what}. Processor time, timed from outside the engine by running each part again on what the layer saw. A measure pays for what
+it is the first to ask for, in the order of the names.
+
+"""
+
+_END = """
+## Run it
+
+```sh
+make bench                     # about twenty minutes on two cores; writes build/bench.json
+make bench QUICK=1             # two minutes, rough
+make bench LAYERS=48           # GPT-2 xl at its full depth; wants memory
+make bench DEVICE=cuda         # time by the clock, memory as the GPU counts it
+```
+
+No GPU was at hand when this was written: the branch for CUDA has not been run. TransformerLens is installed by `make bench` as the extra
+`bench`, beside the same pinned packages; without it, its line is left out, and that is said.
+"""
+
+
+def read(path: Path) -> dict[str, object]:
+    """A bench.json. Raises UsageRefusal for anything else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageRefusal(f"{path.name} cannot be read as JSON", "--page", "give the file that make bench wrote") from error
+    if not isinstance(found, dict) or any(key not in found for key in _KEYS):
+        raise UsageRefusal(f"{path.name} is no result of make bench", "--page", "give the file that make bench wrote")
+    return cast(dict[str, object], found)
+
+
+def render(found: dict[str, object], source: str) -> str:
+    """The page in Markdown; `source` is the path that its first line names."""
+    machine, versions = (cast(dict[str, object], found[key]) for key in ("machine", "versions"))
+    timed = tables.timed(found)
+    shown = {
+        "source": source,
+        "processor": machine["processor"],
+        "cores": machine["cores"],
+        "threads": machine["torch_threads"],
+        "memory": f"{float(str(machine['memory_bytes'])) / 2**30:.0f}",
+        "system": machine["system"],
+        "load": " · ".join(str(part) for part in cast(list[float], machine["load_average"])),
+        "busy": ", **busy with something else: rough figures**" if machine["busy"] else "",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version is not None),
+        "rounds": " or ".join(sorted({str(record["rounds"]) for record in timed})),
+    }
+    batch = " or ".join(sorted({f"{int(str(r['tokens'])) * int(str(r['batch'])):,}" for r in timed}))
+    parts = [_TOP.format(**shown), tables.ratios(found), _LONGEST.format(batch=batch), tables.longest(found)]
+    if linear := tables.linear(found):
+        parts += [_LINEAR, linear]
+    if breakdown := tables.breakdown(found):
+        first = tables.records(found, "breakdown")[0]
+        parts += [_PARTS.format(what=f"Case {first['case']}, one window of {int(str(first['tokens'])):,} tokens"), breakdown]
+    return "\n".join([*(part.rstrip("\n") + "\n" for part in parts), _END.lstrip("\n")]).replace("\n\n\n", "\n\n")

@@ -1,0 +1,122 @@
+"""Where a head fires: of every head the scored tokens with the largest r, and some drawn at random from each band of r.
+
+Taken in the same pass as the measures. Every token has a number of its own for every head, a keyed hash of the run's seed, the window, the
+position, the layer and the head; the least numbers of a band are a uniform sample of it without replacement, whatever the order of windows
+and the size of batches. Nearly every token is turned away by one comparison with what is kept already."""
+
+import functools
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from extract.attention import Receiver
+from extract.layer_heads import LayerHeads
+from extract.reservoir import ATTENTION, BANDS, DRAW, KINDS, NORM, PLACE, SOURCE, Reservoirs, rows_of
+
+# Rows of attention worked out at a time.
+_ROWS = 2048
+_EDGES = torch.tensor([band.low for band in BANDS[1:]], dtype=torch.float64)
+
+
+class Examples:
+    """The examples of a run so far. A copy is filled while a shard is measured, and takes its place when the shard is committed."""
+
+    def __init__(self, seed: int, reservoirs: Reservoirs) -> None:
+        self._seed, self._kept = seed, reservoirs
+
+    def copy(self) -> "Examples":
+        """The same, to be filled further."""
+        return Examples(self._seed, self._kept.copy())
+
+    def taking(self, first_window: int) -> Receiver:
+        """The receiver of one forward over consecutive windows of the run, from `first_window` on."""
+        return functools.partial(self._take, first_window)
+
+    def _take(self, first_window: int, heads: LayerHeads) -> None:
+        norm = heads.relative_norm
+        batch, count, scored = norm.shape
+        window, position = (torch.arange(n, device=norm.device) for n in (batch, scored))
+        window, position = window + first_window, position + 1
+        draw = draws(self._seed, heads.layer, count, window, position)
+        band = torch.bucketize(norm, _EDGES.to(norm.device), right=True) + 1
+        last = self._kept.last_keys(heads.layer)
+        wanted = torch.stack([-norm.view(torch.int64) <= last[:, :1], draw <= last[_column(count, norm), band]])
+        drawn, b, h, s = wanted.nonzero(as_tuple=True)
+        if not len(drawn):
+            return
+        kind = drawn * band[b, h, s]
+        self._kept.insert(heads.layer, h, kind, rows_of(kind, window[b], position[s], draw[b, h, s], norm[b, h, s]))
+        self._look(heads, first_window)
+
+    def _look(self, heads: LayerHeads, first_window: int) -> None:
+        """Find what the new examples of this layer attend to most."""
+        rows = self._kept.rows[heads.layer]
+        new = self._kept.without_source(heads.layer)
+        for start in range(0, len(new[0]), _ROWS):
+            head, kind, slot = (part[start : start + _ROWS] for part in new)
+            place = rows[head, kind, slot, PLACE]
+            attention = heads.attention_of((place >> 32) - first_window, head, place & 0xFFFFFFFF)
+            most = attention.amax(-1)
+            key = torch.arange(attention.shape[1], device=attention.device)
+            # Not argmax, which may give any of several equals.
+            rows[head, kind, slot, SOURCE] = torch.where(attention == most[:, None], key, len(key)).amin(-1)
+            rows[head, kind, slot, ATTENTION] = most.double().view(torch.int64)
+
+    def to_table(self, run_id: str, shard: int, windows: range) -> pa.Table:
+        """Rows of table `example` for the examples that lie in a shard's windows."""
+        cells, rows = (part.numpy() for part in self._kept.filled())
+        inside = (rows[:, PLACE] >> 32 >= windows.start) & (rows[:, PLACE] >> 32 < windows.stop)
+        (layer, head, kind), rows = cells[inside].astype(np.int32).T, np.ascontiguousarray(rows[inside].T)
+        columns = {"layer": layer, "head": head, "kind": np.array([kind.name for kind in KINDS])[kind].tolist()}
+        columns |= {"window": (rows[PLACE] >> 32).astype(np.int32), "position": (rows[PLACE] & 0xFFFFFFFF).astype(np.int32)}
+        columns |= {"relative_norm": rows[NORM].view(np.float64), "draw": rows[DRAW], "source_position": rows[SOURCE].astype(np.int32)}
+        columns |= {"source_attention": rows[ATTENTION].view(np.float64)}
+        return pa.table({"run_id": pa.repeat(run_id, rows.shape[1]), "shard": pa.repeat(shard, rows.shape[1]), **columns})
+
+
+def restored(seed: int, layers: int, heads: int, device: str, table: pa.Table) -> Examples:
+    """The examples of a run that has been begun, from its rows in table `example`."""
+    kept = Reservoirs.empty(layers, heads, device)
+    ordinals = {kind.name: ordinal for ordinal, kind in enumerate(KINDS)}
+    kind = torch.tensor([ordinals[name] for name in table.column("kind").to_pylist()], dtype=torch.int64)
+    names = ("layer", "head", "window", "position", "draw", "relative_norm", "source_position", "source_attention")
+    layer, head, window, position, draw, norm, source, attention = (torch.tensor(table.column(name).to_numpy()) for name in names)
+    rows = rows_of(kind, window.long(), position.long(), draw, norm)
+    rows[:, SOURCE], rows[:, ATTENTION] = source.long(), attention.view(torch.int64)
+    for number in range(layers):
+        here = layer == number
+        kept.insert(number, head[here].long().to(device), kind[here].to(device), rows[here].to(device))
+    return Examples(seed, kept)
+
+
+def draws(
+    seed: int, layer: int, heads: int, window: Int64[Tensor, " batch"], position: Int64[Tensor, " scored"]
+) -> Int64[Tensor, "batch head scored"]:
+    """A number per window, head and position, uniform over all 64-bit integers."""
+    key = mixed(mixed(torch.tensor(seed, device=window.device)) + window)
+    place = mixed(key[:, None] + position)
+    head = mixed(mixed(mixed(torch.tensor(~seed, device=window.device)) + layer) + torch.arange(heads, device=window.device))
+    return mixed(place[:, None] ^ head[:, None])
+
+
+def mixed(x: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:
+    """One step of splitmix64 from the state x, modulo 2^64: a bijection that scatters neighbouring numbers."""
+    x = x + _GOLDEN
+    x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * _FIRST
+    x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * _SECOND
+    return x ^ ((x >> 31) & 0x1FFFFFFFF)
+
+
+def _signed(number: int) -> int:
+    return number - (number >> 63 << 64)
+
+
+# The masks above make a shift of signed numbers one of unsigned numbers, which torch has no arithmetic for.
+_GOLDEN, _FIRST, _SECOND = (_signed(number) for number in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+def _column(count: int, like: Tensor) -> Int64[Tensor, "head 1"]:
+    return torch.arange(count, device=like.device)[:, None]

@@ -1,0 +1,38 @@
+"""Apertus: Llama's projections, norms on queries and keys; its norms have other names."""
+
+from typing import cast
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from extract.families.llama import (
+    attending,
+    attention,
+    blocks,
+    embedding_norm_weight,
+    final_norm_weight,
+    mended,
+    norm_bias,
+    output_bias,
+    output_module,
+    output_projection,
+    post_norm,
+    shape,
+    unmeasurable,
+    value_projection,
+    value_projection_bias,
+)
+
+MODEL_TYPES = ("apertus",)
+CENTRED = False
+OPTIONS: tuple[str, ...] = ()
+
+
+def attention_norm(block: nn.Module) -> nn.Module:
+    """The norm whose output the attention reads."""
+    return cast(nn.Module, block.attention_layernorm)
+
+
+def norm_weight(block: nn.Module) -> Float[Tensor, " d_model"]:
+    """Its weight."""
+    return cast(Tensor, attention_norm(block).weight)

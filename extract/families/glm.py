@@ -1,0 +1,37 @@
+"""GLM and GLM-4: Llama's projections, partial rotary positions; GLM-4 has a second norm behind its attention."""
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from extract.families import PostNorm
+from extract.families.llama import (
+    attending,
+    attention,
+    attention_norm,
+    blocks,
+    embedding_norm_weight,
+    final_norm_weight,
+    mended,
+    norm_bias,
+    norm_weight,
+    output_bias,
+    output_module,
+    output_projection,
+    shape,
+    unmeasurable,
+    value_projection,
+    value_projection_bias,
+)
+
+MODEL_TYPES = ("glm", "glm4")
+CENTRED = False
+OPTIONS: tuple[str, ...] = ()
+
+
+def post_norm(block: nn.Module) -> PostNorm | None:
+    """GLM-4's norm of what the attention writes; what is called a post-attention norm stands before the MLP."""
+    if not hasattr(block, "post_self_attn_layernorm"):
+        return None
+    norm = cast(nn.Module, block.post_self_attn_layernorm)
+    return PostNorm(norm, cast(Tensor, norm.weight), cast(float, norm.variance_epsilon))
