@@ -15,7 +15,7 @@ from extract.checkpoint_files import Located
 from extract.config import RunConfig
 from extract.errors import CorpusRefusal, DatabaseRefusal
 
-CHANGE_NUMBERS = ("headcount", "torch", "transformers", "tokenizers")
+CHANGE_NUMBERS = ("headcount", "torch", "transformers", "tokenizers", "numpy")
 
 
 def describe(config: RunConfig, located: Located, corpus_sha256: str, device: str) -> dict[str, object]:

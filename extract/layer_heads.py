@@ -100,8 +100,7 @@ class LayerHeads:
     def value_norms(v: Float[Tensor, "batch kv_head query head_dim"], weights: LayerWeights) -> Float[Tensor, "batch head query 1"]:
         """f_j: the norm of what each head would write if it saw key j alone."""
         group = weights.value_bias.shape[0] // v.shape[1]
-        varying = v.to(weights.value_bias.dtype).repeat_interleave(group, 1) - weights.value_bias[:, None]
-        return torch.linalg.vector_norm(varying @ weights.norm_factor.mT, dim=-1, keepdim=True)
+        return torch.linalg.vector_norm(weights.written(v.repeat_interleave(group, 1) if group > 1 else v), dim=-1, keepdim=True)
 
     @property
     def visible(self) -> Float[Tensor, " scored"]:
@@ -124,7 +123,8 @@ class LayerHeads:
     def written(self) -> Float[Tensor, "batch head scored rank"]:
         """õ_i for queries 1 … T−1, in coordinates of the head's own that keep every length: what the head writes, its constant part folded
         out, centred where the weights are."""
-        return self._varying @ self.weights.norm_factor.mT
+        written = self.weights.written(self.z[:, :, 1:])
+        return written if self._before_norm is None else written * self._before_norm
 
     @cached_property
     def output_norm(self) -> PerScored:
@@ -144,7 +144,9 @@ class LayerHeads:
     def output_energy(self) -> Float[Tensor, "batch head d_model"]:
         """Σ_i õ_i² in each dimension of the stream, over queries 1 … T−1: from the heads' outputs multiplied with themselves, so that what
         they write need not be there at every token."""
-        varying = self._varying
+        varying = self.z[:, :, 1:].to(self._working) - self.weights.value_bias[:, None]
+        if self._before_norm is not None:
+            varying = varying * self._before_norm
         projection = self.weights.output_projection.to(self._working)
         mixed = varying.mT @ varying @ projection
         energy = (mixed * projection).sum(-2)
@@ -182,13 +184,11 @@ class LayerHeads:
         return blocked.rows_of(self.q, self.k, self.scoring, self.lse, (window, head, query))
 
     @cached_property
-    def _varying(self) -> Float[Tensor, "batch head scored head_dim"]:
-        """z_i without its constant part for queries 1 … T−1, divided as the sum of all heads is where a norm stands before the stream."""
-        z = self.z.to(self._working)
-        varying = z[:, :, 1:] - self.weights.value_bias[:, None]
+    def _before_norm(self) -> Float[Tensor, "batch 1 scored 1"] | None:
+        """What the sum of all heads is divided by at each token where a norm stands before the stream, as a factor."""
         if self.weights.before_norm is None:
-            return varying
-        return varying * self.weights.before_norm.factor(z)[:, None, 1:, None]
+            return None
+        return self.weights.before_norm.factor(self.z.to(self._working))[:, None, 1:, None]
 
     @property
     def _working(self) -> torch.dtype:

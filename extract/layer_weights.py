@@ -52,6 +52,15 @@ class LayerWeights:
     token_circuit: Callable[[], Float[Tensor, "d_model d_model"]]
     before_norm: BeforeNorm | None = None
 
+    def written(self, z: Float[Tensor, "batch head some head_dim"]) -> Float[Tensor, "batch head some rank"]:
+        """What the heads write for these outputs, without its constant part, in coordinates of each head's own that keep every length."""
+        # In place: the constant part is taken out of the product, not out of a copy of z.
+        return (z.to(self.norm_factor.dtype) @ self.norm_factor.mT).sub_(self._constant)
+
+    @cached_property
+    def _constant(self) -> Float[Tensor, "head 1 rank"]:
+        return self.value_bias[:, None] @ self.norm_factor.mT
+
     @cached_property
     def ov_circuits(self) -> Float[Tensor, "head head_dim head_dim"]:
         """W_O^h (unembedding · embedding) W_V^h, which has the eigenvalues ≠ 0 of the head's circuit from token to token; in float32 or

@@ -1,5 +1,7 @@
 """Start-up probes: the checks that a model must pass on one window before any of its numbers is stored."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -80,11 +82,12 @@ class LayerProbe:
 
 def _check_rows(heads: LayerHeads, where: str) -> None:
     """Some rows over the whole window, each recomputed on its own from the log-sum-exp: they sum to one, and hold what the blocks said."""
+    tolerance = _row_tolerance(heads)
     count, window = heads.q.shape[1], heads.q.shape[2]
     query = torch.linspace(0, window - 1, min(ROWS, window), device=heads.q.device).round().long()
     head = torch.arange(count, device=heads.q.device).repeat_interleave(len(query))
     p = heads.attention_of(torch.zeros_like(head), head, query.repeat(count)).double().unflatten(0, (count, -1))
-    if _error(p.sum(-1), torch.ones(())) > _tolerance(heads):
+    if _error(p.sum(-1), torch.ones(())) > tolerance:
         raise NumericRefusal("recomputed attention rows do not sum to one", where, "use another dtype or device")
     rows, values = heads.rows, heads.v[0].double().repeat_interleave(count // heads.v.shape[1], 0)
     offset = query[:, None] - torch.arange(window, device=query.device)
@@ -100,7 +103,7 @@ def _check_rows(heads: LayerHeads, where: str) -> None:
         **{name: ((p * keys).sum(-1), 1.0) for name, keys in (("same", same), ("after_same", after_same))},
     }
     for name, (expected, scale) in plain.items():
-        if float((getattr(rows, name)[0][:, query] - expected).abs().max()) > _tolerance(heads) * max(scale, 1e-30):
+        if float((getattr(rows, name)[0][:, query] - expected).abs().max()) > tolerance * max(scale, 1e-30):
             what = f"{name} of the rows of attention disagrees with its plain reference on {heads.q.device.type}"
             raise NumericRefusal(what, where, "use another dtype or device")
 
@@ -122,6 +125,12 @@ def _pattern(heads: LayerHeads) -> Pattern:
 
 def _tolerance(heads: LayerHeads) -> float:
     return _TOLERANCE.get(heads.q.dtype, _HALF_TOLERANCE)
+
+
+def _row_tolerance(heads: LayerHeads) -> float:
+    """A weight is known no better than its score: float32 has a score of 300 to 3e-5, and the errors measured are up to twice that."""
+    norms = (torch.linalg.vector_norm(x, dim=-1).max().item() for x in (heads.q.to(heads.lse.dtype), heads.k.to(heads.lse.dtype)))
+    return max(_tolerance(heads), 4 * torch.finfo(heads.lse.dtype).eps * abs(heads.scoring.scale) * math.prod(norms))
 
 
 def _error(values: Float[Tensor, "..."], reference: Float[Tensor, "..."]) -> float:

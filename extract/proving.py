@@ -4,6 +4,7 @@ Measures the planted model of each family with the measures that look for a kind
 that puts all its attention on single keys is a detector's own on some tokens and not on others, so a detector's mean on a head planted as
 something else is the share of tokens that it mistakes. Measured once per counters file; a second time costs neither torch nor text."""
 
+import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ def prove(into: Path, *, model: str = assets.EMBEDDED, text: str = assets.EMBEDD
     """Measure the planted heads on text cut by the tokenizer of `model`, `text` being the prose. Returns False where that stands already.
 
     Rows of another version – of Headcount's, or of Python, whose library is the code – are kept as they are, and told."""
+    # Read when torch is loaded: threads that spin while they wait are four times slower beside other work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with Store(into) as store:
         there = [str(row["version"]) for row in store.rows("select distinct version from planted_score order by all")]
         if there and there != [version()]:

@@ -27,7 +27,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[
     """Copy the hand-written pages into `documents` and write the generated ones beside them; gives the figures drawn."""
     shutil.copytree(ROOT / "docs", documents)
     copy_assets(documents / "assets")
-    (documents / "data").mkdir()
+    (documents / "data").mkdir(exist_ok=True)
     # MkDocs checks links when it runs, so the download must be there by then; the file itself takes its place at the end.
     (documents / "data" / "headcount.duckdb").touch()
     pages = Pages(ledger, documents)

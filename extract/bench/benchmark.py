@@ -75,18 +75,23 @@ def _times(options: Options) -> Iterable[Record]:
 
 def _time_methods(options: Options, case: Case, dtype: str, tokens: int, batch: int, model: PreTrainedModel) -> Iterable[Record]:
     windows = cases.windows(case, tokens, batch + 1)
-    forwards = {name: methods.prepare(name, model, case, windows[batch:]) for name in _chosen(options, dtype, tokens)}
+    forwards = {name: methods.prepare(name, model, case, windows[batch:]) for name in _chosen(options, case, dtype, tokens)}
     runs: dict[str, timing.Run] = {name: partial(forward, windows[:batch]) for name, forward in forwards.items()}
-    samples = timing.in_rounds(runs, options.rounds, options.device)
+    samples = timing.in_rounds(runs, _rounds(options, tokens), options.device)
     what = _what(case, dtype, tokens, batch)
     for name, taken in samples.items():
         yield what | {"method": name} | timing.record(taken, samples.get(methods.PLAIN), options.device)
 
 
-def _chosen(options: Options, dtype: str, tokens: int) -> tuple[str, ...]:
-    """Every method at the longest window in the first type, elsewhere those that answer the main question."""
+def _rounds(options: Options, tokens: int) -> int:
+    """Three fifths of the rounds for windows that are not the longest."""
+    return options.rounds if tokens == max(options.tokens) else (3 * options.rounds + 4) // 5
+
+
+def _chosen(options: Options, case: Case, dtype: str, tokens: int) -> tuple[str, ...]:
+    """Every method at the longest window in the first type, elsewhere those that answer the main question; quick: in full for one case."""
     here = [name for name in options.methods if name != methods.LENS or methods.lens_is_here()]
-    full = tokens == max(options.tokens) and dtype == options.dtypes[0]
+    full = tokens == max(options.tokens) and dtype == options.dtypes[0] and not (options.quick and case.name != options.cases[-1])
     return tuple(name for name in here if full or name in methods.BRIEF)
 
 
@@ -96,13 +101,15 @@ def _what(case: Case, dtype: str, tokens: int, batch: int) -> Record:
 
 
 def _add_memory(results: list[Record], options: Options) -> None:
-    """peak_bytes and loaded_bytes of every method at the longest window in the first type; null elsewhere."""
+    """peak_bytes and loaded_bytes at the longest window in the first type, of one line of headcount with everything and the main methods;
+    null elsewhere. Quick: of two methods of one case."""
     tokens, dtype = max(options.tokens), options.dtypes[0]
     batch = max(1, options.per_forward // tokens)
     for record in results:
         record["loaded_bytes"] = None
-        brief = options.quick and record["method"] not in (methods.PLAIN, "headcount")
-        if (record["tokens"], record["dtype"]) == (tokens, dtype) and not brief:
+        wanted = (methods.PLAIN, "headcount") if options.quick else (*methods.BRIEF, "headcount, all")
+        here = record["method"] in wanted and not (options.quick and record["case"] != options.cases[-1])
+        if (record["tokens"], record["dtype"]) == (tokens, dtype) and here:
             name, layers, method = str(record["case"]), int(str(record["layers"])), str(record["method"])
             with waiting(f"memory of {name}, {method}"):
                 found = alone.run(alone.Task(name, layers, dtype, tokens, batch, method))

@@ -12,8 +12,9 @@ from extract.progress import say
 
 CASES = ("gpt2", "xl", "embedded")
 TOKENS, QUICK_TOKENS = (128, 512, 1024), (128,)
+LONGEST = 1024
 DTYPES = ("float32", "bfloat16")
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 7, 2
 
 Several = list[str] | None
 
@@ -40,23 +41,23 @@ def bench(
     machine.prepare()
     from extract.bench import benchmark, methods
 
-    chosen = tuple(method or methods.METHODS)
-    _check(chosen, methods.METHODS, "--method")
-    _check(case or (), CASES, "--case")
-    _check(dtype or (), DTYPES, "--dtype")
-    _check((device,), config.DEVICES[1:], "--device")
     windows = tuple(sorted(tokens or (QUICK_TOKENS if quick else TOKENS)))
-    count = rounds or (QUICK_ROUNDS if quick else ROUNDS)
-    if min(*windows, 1024) < config.LEAST_WINDOW or max(windows) > 1024:
-        raise UsageRefusal(f"windows of {windows[0]} to {windows[-1]} tokens", "--tokens", f"{config.LEAST_WINDOW} to 1024")
-    if count < 1 or (layers is not None and layers < 1):
-        raise UsageRefusal("nothing to time", "--rounds and --layers", "1 or more")
+    count = (QUICK_ROUNDS if quick else ROUNDS) if rounds is None else rounds
+    named = {
+        "--method": (method, methods.METHODS),
+        "--case": (case, CASES),
+        "--dtype": (dtype, DTYPES),
+        "--device": ([device], config.DEVICES[1:]),
+    }
+    for where, (names, known) in named.items():
+        _check(names or [], known, where)
+    _check_sizes(windows, count, layers)
     per_forward = max(windows) if quick else benchmark.TOKENS_PER_FORWARD[device]
     options = benchmark.Options(
         cases=tuple(case or CASES),
         tokens=windows,
         dtypes=tuple(dtype or DTYPES),
-        methods=tuple(name for name in methods.METHODS if name in {*chosen, methods.PLAIN}),
+        methods=tuple(name for name in methods.METHODS if not method or name in {*method, methods.PLAIN}),
         rounds=count,
         device=device,
         per_forward=per_forward,
@@ -69,7 +70,14 @@ def bench(
     benchmark.run(options, out)
 
 
-def _check(names: tuple[str, ...] | list[str], known: tuple[str, ...], where: str) -> None:
+def _check(names: list[str], known: tuple[str, ...], where: str) -> None:
     for name in names:
         if name not in known:
             raise UsageRefusal(f"{name} is unknown", where, f"one of {', '.join(known)}")
+
+
+def _check_sizes(windows: tuple[int, ...], rounds: int, layers: int | None) -> None:
+    if windows[0] < config.LEAST_WINDOW or windows[-1] > LONGEST:
+        raise UsageRefusal(f"windows of {windows[0]} to {windows[-1]} tokens", "--tokens", f"{config.LEAST_WINDOW} to {LONGEST}")
+    if rounds < 1 or (layers is not None and layers < 1):
+        raise UsageRefusal("nothing to time", "--rounds and --layers", "1 or more")

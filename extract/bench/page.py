@@ -37,7 +37,8 @@ Median and, in brackets, quartiles over {rounds} rounds.
 _LONGEST = """
 ## Seconds and memory
 
-{batch} tokens per forward. Memory is the most that a process of its own had resident, the loading of the model and all libraries included.
+{batch} tokens per forward. Memory is the most that a process of its own had resident in a forward, the model and all libraries included,
+and what was resident once the model was loaded.
 
 """
 
@@ -60,7 +61,7 @@ _END = """
 ## Run it
 
 ```sh
-make bench                     # about twenty minutes on two cores; writes build/bench.json
+make bench                     # a quarter of an hour on two cores; writes build/bench.json
 make bench QUICK=1             # two minutes, rough
 make bench LAYERS=48           # GPT-2 xl at its full depth; wants memory
 make bench DEVICE=cuda         # time by the clock, memory as the GPU counts it

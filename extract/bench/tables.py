@@ -5,7 +5,9 @@ from typing import cast
 
 Record = Mapping[str, object]
 
-_GIB = 2**30
+_GIB = 2.0**30
+LEAST = 0.001
+"""Measures below this share of a layer are shown together."""
 
 
 def text(found: Record) -> str:
@@ -50,7 +52,7 @@ def longest(found: Record) -> str:
             memory = [_number(record.get(name), 2, _GIB) for name in ("peak_bytes", "loaded_bytes")]
             times = [_spread(record, name, 2) for name in ("cpu_s", "wall_s")]
             rows.append([_case(record), str(record["dtype"]), str(record["method"]), *times, *memory])
-    return _table(["Case", "Type", "Method", "Processor, s", "Clock, s", "Peak, GiB", "Of it loading, GiB"], rows)
+    return _table(["Case", "Type", "Method", "Processor, s", "Clock, s", "Peak, GiB", "Model loaded, GiB"], rows)
 
 
 def linear(found: Record) -> str:
@@ -74,12 +76,25 @@ def breakdown(found: Record) -> str:
         cells[str(record["dtype"])] = float(str(record["cpu_ms"]))
     rows: list[list[str]] = []
     for group, parts in groups.items():
-        for part, times in parts.items():
+        for part, times in _folded(parts, of_model).items():
             rows.append([group, part, *(cell for dtype in dtypes for cell in _share(times.get(dtype, 0.0), of_model[dtype]))])
         totals = {dtype: sum(times.get(dtype, 0.0) for times in parts.values()) for dtype in dtypes}
         rows.append([group, "**together**", *(cell for dtype in dtypes for cell in _share(totals[dtype], of_model[dtype]))])
     heads = [title for dtype in dtypes for title in (f"{dtype}, ms", "of the model, %")]
     return _table(["", "Part", *heads], rows)
+
+
+def _folded(parts: dict[str, dict[str, float]], of_model: dict[str, float]) -> dict[str, dict[str, float]]:
+    """The measures that hardly cost anything, as one part at the end."""
+    small = {
+        part: times
+        for part, times in parts.items()
+        if part.startswith("measure ") and all(abs(ms) < LEAST * of_model[dtype] for dtype, ms in times.items())
+    }
+    if len(small) < 2:
+        return parts
+    together = {dtype: sum(times.get(dtype, 0.0) for times in small.values()) for dtype in of_model}
+    return {part: times for part, times in parts.items() if part not in small} | {f"{len(small)} other measures": together}
 
 
 def _is(record: Record, dtype: str, group: str) -> bool:
@@ -103,7 +118,7 @@ def _spread(record: Record, name: str, digits: int) -> str:
     return f"{_number(record[name], digits)} ({low}–{high})"
 
 
-def _number(value: object, digits: int, unit: float = 1) -> str:
+def _number(value: object, digits: int, unit: float = 1.0) -> str:
     return "" if value is None else f"{float(str(value)) / unit:.{digits}f}"
 
 
@@ -112,7 +127,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    numeric = [all(cell[:1].isdigit() or cell in ("", "–") for cell in column) for column in zip(*rows, strict=True)]
+    numeric = [all(cell.lstrip("-")[:1].isdigit() or cell in ("", "–") for cell in column) for column in zip(*rows, strict=True)]
     lines = [[head.ljust(width) for head, width in zip(heads, widths, strict=True)]]
     lines += [["-" * (width - 1) + (":" if right else "-") for width, right in zip(widths, numeric, strict=True)]]
     lines += [

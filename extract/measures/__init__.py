@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX = sys.float_info.max
 
-NATURAL, REPEATED, WEIGHTS = "natural text", "repeated random tokens", "weights"
+NATURAL, HELD_OUT, REPEATED, WEIGHTS = "natural text", "held-out natural text", "repeated random tokens", "weights"
 """What a measure is measured on: its `condition`."""
 
 

@@ -96,7 +96,7 @@ def llama_maker() -> Callable[..., PreTrainedModel]:
 @pytest.fixture(scope="session")
 def values_of() -> Callable[[PreTrainedModel, Tensor], list[dict[str, Tensor]]]:
     """Every measure's values on this text, layer by layer; deviations are from the means over the same text."""
-    modules = measures.discover(measures.NATURAL, measures.WEIGHTS)
+    modules = measures.discover(measures.NATURAL, measures.HELD_OUT, measures.WEIGHTS)
 
     def compute(model: PreTrainedModel, tokens: Tensor) -> list[dict[str, Tensor]]:
         layers: list[dict[str, Tensor]] = []
@@ -116,7 +116,7 @@ def sums_of() -> Callable[[PreTrainedModel, Tensor], ShardSums]:
 
     def measure(model: PreTrainedModel, tokens: Tensor) -> ShardSums:
         sums = ShardSums(model.config.num_hidden_layers, model.config.num_attention_heads)
-        modules = measures.discover(measures.NATURAL, measures.WEIGHTS)
+        modules = measures.discover(measures.NATURAL, measures.HELD_OUT, measures.WEIGHTS)
         measure_windows(model, tokens, sums, modules, mean_outputs=mean_outputs(model, tokens))
         return sums
 

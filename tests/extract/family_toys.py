@@ -36,6 +36,7 @@ class Toy:
     attention: str = "self_attn"
     norm: str | None = "input_layernorm"
     output: str = "o_proj"
+    final_norm: str = "model.norm"
     post_norm: str | None = None
     one_more: bool = False
     centred: bool = False
@@ -79,7 +80,7 @@ def _randomise(model: PreTrainedModel, seed: int) -> PreTrainedModel:
     return model.eval()
 
 
-_GPT = {"blocks": "transformer.h", "attention": "attn", "norm": "ln_1", "centred": True, "kv_heads": 6}
+_GPT = {"blocks": "transformer.h", "final_norm": "transformer.ln_f", "attention": "attn", "norm": "ln_1", "centred": True, "kv_heads": 6}
 _FALCON = _GPT | {"attention": "self_attention", "norm": "input_layernorm", "output": "dense"}
 _LAYER_NORM = {"centred": True}
 _SLIDE = {"windows": (7, None, 7)}
@@ -107,7 +108,18 @@ def _toys() -> list[Toy]:
             features=("scores not scaled",),
         ),
         Toy("gptj", "GPTJForCausalLM", gpt2 | {"rotary_dim": 4}, _EIGHT, output="out_proj", biases=False, **_GPT),
-        Toy("gpt_neox", "GPTNeoXForCausalLM", _PLAIN, _EIGHT, "gpt_neox.layers", "attention", output="dense", centred=True, kv_heads=6),
+        Toy(
+            "gpt_neox",
+            "GPTNeoXForCausalLM",
+            _PLAIN,
+            _EIGHT,
+            "gpt_neox.layers",
+            "attention",
+            output="dense",
+            final_norm="gpt_neox.final_layer_norm",
+            centred=True,
+            kv_heads=6,
+        ),
         Toy(
             "opt",
             "OPTForCausalLM",
@@ -116,6 +128,7 @@ def _toys() -> list[Toy]:
             "model.decoder.layers",
             norm="self_attn_layer_norm",
             output="out_proj",
+            final_norm="model.decoder.final_layer_norm",
             centred=True,
             kv_heads=6,
             features=("queries arrive scaled",),
@@ -145,7 +158,7 @@ def _toys() -> list[Toy]:
             features=("biases rounded to bfloat16 as the model does",),
             **_FALCON | {"kv_heads": 12},
         ),
-        Toy("phi", "PhiForCausalLM", _GROUPED, _EIGHT, output="dense", features=("partial rotary positions",), **_LAYER_NORM),
+        Toy("phi", "PhiForCausalLM", _GROUPED, _EIGHT, output="dense", final_norm="model.final_layernorm", **_LAYER_NORM),
         Toy("phi3", "Phi3ForCausalLM", _GROUPED | {"sliding_window": 7}, _EIGHT, output="o_proj", biases=False, **_ALL_SLIDE),
         Toy("llama", "LlamaForCausalLM", _WIDE | {"attention_bias": True}, _TWELVE),
         Toy("arcee", "ArceeForCausalLM", _WIDE | {"attention_bias": True}, _TWELVE),

@@ -17,7 +17,7 @@ from extract.layer_heads import LayerHeads
 from extract.measures import output_norm, sink_mass
 from extract.sums import ShardSums
 
-MODULES = measures.discover(measures.NATURAL, measures.WEIGHTS)
+MODULES = measures.discover(measures.NATURAL, measures.HELD_OUT, measures.WEIGHTS)
 
 
 def ignore(_heads: LayerHeads) -> None:

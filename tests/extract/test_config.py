@@ -23,6 +23,9 @@ def test_every_published_run_file_can_be_read() -> None:
     assert runs["embedded.toml"] == RunConfig("SmolLM2-135M", "embedded", "embedded", window=512, windows=64, shards=64)
     assert runs["gpt2-xl.toml"].revision == "15ea56dee5df4983c59b2538573817e1667135e2"
     assert 1_000_000 < runs["gpt2-xl.toml"].windows * 1023 < 1_050_000
+    # The embedded text fills 1,016 windows of GPT-2's tokens.
+    assert (runs["gpt2-xl.toml"].windows, runs["gpt2-xl.toml"].calibration_windows) == (1000, 16)
+    assert all((run.repeated_windows, run.repeated_tokens, run.repeated_copies) == (64, 25, 2) for run in runs.values())
 
 
 def test_what_a_run_file_leaves_out_has_a_default(run_file: Path) -> None:
@@ -75,6 +78,11 @@ def test_shards_hold_every_window_once_and_differ_by_at_most_one(windows: int, s
         ("batch = -1", "error: batch is -1"),
         ("seed = -1", "error: seed is -1"),
         ("seed = 9999999999", "error: seed is 9999999999"),
+        ("calibration_windows = 0", "error: calibration_windows is 0 (run.toml); fix: give a whole number from 1 to"),
+        ("repeated_windows = -1", "error: repeated_windows is -1 (run.toml); fix: give a whole number from 0 to"),
+        ("repeated_tokens = 1", "error: repeated_tokens is 1 (run.toml); fix: give a whole number from 2 to"),
+        ("repeated_copies = 1", "error: repeated_copies is 1 (run.toml); fix: give a whole number from 2 to"),
+        ("repeated_tokens = 2.5", "error: repeated_tokens must be a whole number, not 2.5"),
         ("shards = 9", "error: 9 shards for 8 windows (run.toml); fix: a shard holds at least one window: shards = 8 or fewer"),
         ('dtype = "float16"', "error: dtype 'float16' is not known (run.toml); fix: did you mean 'bfloat16'?"),
         ('device = "tpu"', "error: device 'tpu' is not known"),

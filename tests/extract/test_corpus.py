@@ -1,33 +1,17 @@
 """Text: which files are read, in which order, how windows are cut, and what is refused."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from transformers import PreTrainedTokenizerFast
 
-from extract import corpus, windows
-from extract.errors import CorpusRefusal, ModelRefusal
-
-START = "<|endoftext|>"
-
-
-@pytest.fixture
-def tokenizer(tokenizer_file: Path) -> PreTrainedTokenizerFast:
-    return PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token=START)
-
-
-def ids(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
-
-
-def cut(documents: list[str], tokenizer: PreTrainedTokenizerFast, window: int, count: int, seed: int = 0) -> np.ndarray:
-    return windows.cut(documents, tokenizer, window=window, windows=count, seed=seed, corpus="texts")[0]
+from extract import corpus
+from extract.errors import CorpusRefusal
 
 
 def test_a_folder_is_read_in_the_order_of_its_file_names_whatever_their_kind(tmp_path: Path) -> None:
@@ -38,7 +22,31 @@ def test_a_folder_is_read_in_the_order_of_its_file_names_whatever_their_kind(tmp
     (tmp_path / "notes.md").write_text("not read", encoding="utf-8")
     read = corpus.read(str(tmp_path))
     assert read.documents == ("first", "second", "in between", "third")
+    assert read.titles == ("T", None, None, "c")
     assert (read.name, read.licence, read.cleaned) == (tmp_path.name, None, {})
+
+
+def test_a_title_is_one_cleaned_line_of_bounded_length_and_stays_with_its_document(tmp_path: Path) -> None:
+    lines = [
+        {"text": "one", "title": "  <b>Two\n\tlines</b> \0and\u2028more "},
+        {"text": " \n ", "title": "no text"},
+        {"text": "two", "title": 7},
+        {"text": "three", "title": "\ufeffhalf \ud800 a pair"},
+        {"text": "four", "title": " \n "},
+        {"text": "five", "title": "long " * 100},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    pyarrow.parquet.write_table(pa.table({"title": [None, "P"], "text": ["six", "seven"]}), tmp_path / "b.parquet")
+    pyarrow.parquet.write_table(pa.table({"title": [1], "text": ["eight"]}), tmp_path / "c.parquet")
+    (tmp_path / "A  name.txt").write_text("zero", encoding="utf-8")
+    read = corpus.read(str(tmp_path))
+    titles = dict(zip(read.documents, read.titles, strict=True))
+    long = titles.pop("five") or ""
+    expected = {"zero": "A name", "one": "<b>Two lines</b> and more", "two": None, "three": "half a pair", "four": None}
+    assert titles == expected | {"six": None, "seven": "P", "eight": None}
+    assert (len(long), long[-6:]) == (corpus.LONGEST_TITLE, " long…")
+    # What was taken out of titles is no part of the text.
+    assert read.cleaned == {}
 
 
 def test_the_hash_follows_the_documents_and_not_the_place(tmp_path: Path, write_text: Callable[..., Path]) -> None:
@@ -47,6 +55,9 @@ def test_the_hash_follows_the_documents_and_not_the_place(tmp_path: Path, write_
     (tmp_path / "joined.txt").write_text("ab\n", encoding="utf-8")
     (tmp_path / "apart.jsonl").write_text('{"text": "a"}\n{"text": "b"}\n', encoding="utf-8")
     assert corpus.read(str(tmp_path / "joined.txt")).sha256 != corpus.read(str(tmp_path / "apart.jsonl")).sha256
+    # Titles are no part of the text: SHA-256 over the length of "ab" in eight bytes and its own two.
+    (tmp_path / "named.jsonl").write_text('{"text": "ab", "title": "T"}', encoding="utf-8")
+    assert corpus.read(str(tmp_path / "named.jsonl")).sha256 == hashlib.sha256(b"\2\0\0\0\0\0\0\0ab").hexdigest()
 
 
 def test_a_changed_file_changes_the_hash_that_is_remembered(write_text: Callable[..., Path]) -> None:
@@ -124,69 +135,3 @@ def test_a_text_and_a_line_are_capped(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "b.txt").write_text("x" * 30, encoding="utf-8")
     with pytest.raises(CorpusRefusal, match=r"b\.txt"):
         corpus.read(str(tmp_path / "b.txt"))
-
-
-def test_a_long_document_fills_windows_of_its_own_and_the_rest_joins_the_stream(tokenizer: PreTrainedTokenizerFast) -> None:
-    text = "the city and the river " * 20
-    tokens = ids(tokenizer, text)
-    size = len(tokens) // 3
-    blocks = cut([text], tokenizer, size + 1, 3)
-    assert blocks.dtype == np.int64
-    assert blocks[:, 0].tolist() == [tokenizer.bos_token_id] * 3
-    assert blocks[:, 1:].ravel().tolist() == tokens[: 3 * size]
-
-
-def test_short_documents_are_joined_by_a_blank_line_and_never_by_a_start_token(tokenizer: PreTrainedTokenizerFast) -> None:
-    documents = ["the city", "a river", "music in war", "king of the island"]
-    ordered = windows._ordered(documents, 0)
-    stream = ids(tokenizer, ordered[0])
-    for document in ordered[1:]:
-        stream += ids(tokenizer, "\n\n") + ids(tokenizer, document)
-    blocks = cut(documents, tokenizer, len(stream) // 2 + 1, 2)
-    assert blocks[:, 1:].ravel().tolist() == stream[: len(stream) // 2 * 2]
-    assert (blocks[:, 1:] != tokenizer.bos_token_id).all()
-
-
-def test_the_seed_orders_the_documents_and_the_same_seed_gives_the_same_windows(tokenizer: PreTrainedTokenizerFast) -> None:
-    documents = [f"the city {number} of the island" for number in range(50)]
-    first = cut(documents, tokenizer, 16, 10, seed=1)
-    assert (first == cut(documents, tokenizer, 16, 10, seed=1)).all()
-    assert (first != cut(documents, tokenizer, 16, 10, seed=2)).any()
-    assert windows._ordered([*"abcdef"], 7) == ["d", "b", "e", "c", "a", "f"]
-
-
-def test_more_windows_begin_with_the_windows_of_fewer(tokenizer: PreTrainedTokenizerFast) -> None:
-    documents = [f"the city {number} of the island" for number in range(300)]
-    assert (cut(documents, tokenizer, 16, 40)[:10] == cut(documents, tokenizer, 16, 10)).all()
-
-
-def test_a_very_long_document_is_tokenised_in_pieces_that_lose_nothing(
-    tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = "\n".join(f"the city {number}" for number in range(40))
-    whole = cut([text], tokenizer, 9, 20)
-    monkeypatch.setattr(windows, "PIECE", 100)
-    assert "".join(windows._pieces(text)) == text
-    assert (cut([text], tokenizer, 9, 20) == whole).all()
-
-
-def test_text_that_equals_a_special_token_is_read_as_plain_text_and_counted(tokenizer: PreTrainedTokenizerFast) -> None:
-    documents = ["the city <|endoftext|> and the river <|endoftext|> in the war of the king"]
-    blocks, special, _ = windows.cut(documents, tokenizer, window=20, windows=1, seed=0, corpus="texts")
-    assert special == 2
-    assert (blocks[:, 1:] != tokenizer.bos_token_id).all()
-    assert tokenizer.decode(blocks[0, 1:]) == documents[0][: len(tokenizer.decode(blocks[0, 1:]))]
-
-
-def test_too_little_text_is_refused_with_what_there_is(tokenizer: PreTrainedTokenizerFast) -> None:
-    count = len(ids(tokenizer, "the city"))
-    with pytest.raises(CorpusRefusal, match=rf"{count} tokens < window 64 \(texts\); fix: lower --window"):
-        cut(["the city"], tokenizer, 64, 1)
-    with pytest.raises(CorpusRefusal, match=r"the text fills \d+ of 99 windows of 4 \(texts\); fix: --windows"):
-        cut(["the city and the river " * 3], tokenizer, 4, 99)
-
-
-def test_without_a_start_token_the_end_token_serves_and_without_both_the_model_is_refused(tokenizer_file: Path) -> None:
-    assert windows.start_token(PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), eos_token=START)) == 0
-    with pytest.raises(ModelRefusal, match="no start or end token"):
-        windows.start_token(PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file)))

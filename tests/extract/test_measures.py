@@ -97,6 +97,7 @@ def test_the_folder_lists_every_measure_with_a_complete_row() -> None:
         assert measure.chance_of == (measure.id.removesuffix("_chance") if measure.id.endswith("_chance") else None)
         assert (measure.condition == measures.REPEATED) == ("_repeated" in measure.id)
         assert (measure.condition == measures.WEIGHTS) == (measure.id == "ov_copying")
+        assert (measure.condition == measures.HELD_OUT) == (measure.id == "top_output_dimensions")
     starts = {name: module.MEASURE.position_low for name, module in MODULES.items() if module.MEASURE.position_low > 1}
     assert starts == dict.fromkeys(FROM_TWO, 2) | {
         f"{name}_{where}": low for name in ("activation_pct", "sink_mass") for where, low in (("64_256", 64), ("256_on", 256))
@@ -243,7 +244,7 @@ def test_the_size_of_the_batch_changes_no_number(toy: PreTrainedModel, windows: 
     tokens, toy = windows(6, 70), toy.double()
     whole = sums_of(toy, tokens)
     parts = ShardSums(3, toy.config.num_attention_heads)
-    modules, means = measures.discover(measures.NATURAL, measures.WEIGHTS), mean_outputs(toy, tokens)
+    modules, means = measures.discover(measures.NATURAL, measures.HELD_OUT, measures.WEIGHTS), mean_outputs(toy, tokens)
     for part in tokens.split([1, 3, 2]):
         measure_windows(toy, part, parts, modules, mean_outputs=means)
     for name, (n, total, squares) in whole.stats.items():

@@ -43,6 +43,8 @@ def test_another_configuration_under_the_same_name_is_refused_with_what_differs(
     for change, told in (
         ({"window": 16}, "window (32, now 16)"),
         ({"dtype": "float64"}, "dtype (float32, now float64)"),
+        ({"calibration_windows": 7}, "calibration_windows (8, now 7)"),
+        ({"repeated_windows": 5, "repeated_copies": 3}, "repeated_copies (2, now 3), repeated_windows (6, now 5)"),
         ({"seed": 1, "batch": 1}, "batch (None, now 1), seed (0, now 1)"),
     ):
         other = RunConfig(**{**vars(config), **change})
@@ -89,6 +91,8 @@ def test_a_run_refused_before_its_first_shard_leaves_no_run(config: RunConfig, o
     for change, refusal in (
         ({"window": 65}, UsageRefusal),
         ({"windows": 10_000}, CorpusRefusal),
+        ({"calibration_windows": 10_000}, CorpusRefusal),
+        ({"repeated_tokens": 32}, UsageRefusal),
         ({"model": "./nope"}, ModelRefusal),
         ({"corpus": "./nope"}, CorpusRefusal),
     ):

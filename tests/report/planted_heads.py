@@ -5,11 +5,12 @@ from pathlib import Path
 import duckdb
 from planting import insert
 
+# In the order of the page.
 DETECTORS = {
-    "previous_token_mass": "previous",
-    "self_mass": "self",
-    "duplicate_token_mass": "duplicate",
     "induction_mass": "induction",
+    "previous_token_mass": "previous",
+    "duplicate_token_mass": "duplicate",
+    "self_mass": "self",
     "sink_mass": "sink",
 }
 TEXTS = {"prose": 0.01, "code": 0.02, "json": 0.03, "repeated": 0.0}

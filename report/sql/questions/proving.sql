@@ -5,8 +5,8 @@
 with
     detectors as (
         select * from (values
-            (0, 'previous_token_mass', 'previous'), (1, 'self_mass', 'self'), (2, 'duplicate_token_mass', 'duplicate'),
-            (3, 'induction_mass', 'induction'), (4, 'sink_mass', 'sink')
+            (0, 'induction_mass', 'induction'), (1, 'previous_token_mass', 'previous'), (2, 'duplicate_token_mass', 'duplicate'),
+            (3, 'self_mass', 'self'), (4, 'sink_mass', 'sink')
         ) as listed (ordinal, detector, own)
     ),
     scores as (

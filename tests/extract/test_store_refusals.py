@@ -1,0 +1,88 @@
+"""Files that the store does not open: each is refused with what it is, and left alone."""
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from extract.database_file import check_space
+from extract.errors import DatabaseRefusal, EnvironmentRefusal
+from extract.store import Store
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "looks like a Git LFS pointer"),
+        (b"<!doctype html><p>not found", "looks like a web page"),
+        (b"", "it is empty"),
+        (b"name,value\n1,2\n" * 10, "it holds something else"),
+    ],
+)
+def test_a_file_that_is_no_database_is_refused_and_left_alone(out: Path, content: bytes, told: str) -> None:
+    out.parent.mkdir()
+    out.write_bytes(content)
+    with pytest.raises(DatabaseRefusal, match=f"not a DuckDB file \\({told}|not a DuckDB file \\(it {told}"):
+        Store(out)
+    assert out.read_bytes() == content
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_damaged_or_foreign_or_newer_database_is_refused_and_left_alone(out: Path) -> None:
+    with Store(out) as store:
+        store.publish()
+    store.work.unlink()
+    whole = out.read_bytes()
+    damage = {"cut": whole[: len(whole) // 2], "overwritten": whole[:20000] + b"x" * 100 + whole[20100:]}
+    for kind, content in damage.items():
+        path = out.with_name(f"{kind}.duckdb")
+        path.write_bytes(content)
+        with pytest.raises(DatabaseRefusal, match=f"damaged: .*{kind}.duckdb"):
+            Store(path)
+        assert path.read_bytes() == content
+    statements = {
+        "create table mine (x int)": "a DuckDB database, but not Headcount's counters",
+        "create table extra (x int)": "a published Headcount database, not a counters file",
+        "insert into schema_version values (3)": "schema version 3, newer than 2",
+    }
+    for number, (statement, told) in enumerate(statements.items()):
+        path = out.with_name(f"foreign{number}.duckdb")
+        if "mine" not in statement:
+            path.write_bytes(whole)
+        with duckdb.connect(str(path)) as con:
+            con.execute(statement)
+        before = path.read_bytes()
+        with pytest.raises(DatabaseRefusal, match=told):
+            Store(path)
+        assert path.read_bytes() == before
+
+
+def test_a_file_of_an_older_schema_says_so_though_its_tables_are_others(out: Path) -> None:
+    out.parent.mkdir()
+    with duckdb.connect(str(out)) as con:
+        con.execute("create table schema_version (version integer not null)")
+        con.execute("insert into schema_version values (1)")
+    before = out.read_bytes()
+    with pytest.raises(DatabaseRefusal) as refusal:
+        Store(out)
+    told = "schema version 1, older than 2 (counters.duckdb); fix: choose another file and measure again"
+    assert str(refusal.value) == f"error: {told}"
+    assert out.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(EnvironmentRefusal, match=r"cannot write here: (File exists|Not a directory)"):
+        Store(tmp_path / "file" / "counters.duckdb")
+    for folder, told in ((str(tmp_path), re.escape(str(tmp_path))), (".", r"\."), ("", r"\."), ("/", "/")):
+        with pytest.raises(
+            EnvironmentRefusal, match=rf"the output is a folder \({told}\); fix: name a file in it, such as .*counters\.duckdb"
+        ):
+            Store(Path(folder))
+    with pytest.raises(EnvironmentRefusal, match=r"the output is no regular file \(/dev/null\); fix: name a file"):
+        Store(Path("/dev/null"))
+    with pytest.raises(EnvironmentRefusal, match="cannot write here"):
+        Store(Path("/proc/counters.duckdb"))
+    with pytest.raises(EnvironmentRefusal, match="are free, the run may need"):
+        check_space(tmp_path / "x", 2**62)
