@@ -155,7 +155,7 @@ def _measuring_attention(
 ) -> tuple[Float[Tensor, "batch query head dim"], None]:
     """What a model calls for its attention. What is not causal softmax attention over full windows is refused, never dropped."""
     later = options.get("is_causal") is False or getattr(module, "is_causal", True) is False
-    asked = {"attention_mask": attention_mask, "dropout": dropout or None, "later tokens": later or None}
+    asked: dict[str, object] = {"attention_mask": attention_mask, "dropout": dropout or None, "later tokens": later or None}
     asked |= {name: options.get(name) for name in _NOT_MEASURED}
     odd = [name for name, setting in asked.items() if setting is not None]
     if odd or module not in _taps:

@@ -72,34 +72,28 @@ def attend(q: Queries, k: Keys, v: Keys, scoring: Scoring, tokens: SameTokens, c
     position = torch.arange(window, device=q.device, dtype=scores.working).expand(batch * heads, -1)
     # The sum of the weights and their mean position are two more columns of the product that gives z.
     values = torch.cat([_flat(v, heads), torch.stack([torch.ones_like(position), position], -1), columns.flatten(0, 1)], -1)
-    mixed, shift = torch.empty_like(values), torch.zeros_like(scores.base)
-    entropy, squares, first, own, previous, same, after_same = values.new_zeros(7, batch * heads, window)
+    mixed = torch.empty_like(values)
+    sums = _Sums(*values.new_zeros(8, batch * heads, window))
     for start, end, low in scores.blocks():
         score, weight = scores.weigh(start, end, low)
         rows = torch.bmm(weight, values[:, low:end])
         out = _out_of_range(rows[..., dim])
         if out is not None:
-            score[out], shift[out, start:end] = scores.below_greatest(score[out], start, low)
+            score[out], sums.shift[out, start:end] = scores.below_greatest(score[out], start, low)
             weight[out] = scores.masked(score[out].exp(), start, low)
             rows[out] = weight[out] @ values[out, low:end]
         mixed[:, start:end] = rows
-        own[:, start:end] = weight.diagonal(start - low, 1, 2)
-        before = weight.diagonal(start - low - 1, 1, 2)
-        previous[:, end - before.shape[1] : end] = before
-        if low == 0:
-            first[:, start:end] = weight[..., 0]
-        by_window = weight.unflatten(0, (batch, heads))
-        same[:, start:end] = tokens.same.sums(by_window, start, low).flatten(0, 1)
-        after_same[:, start:end] = tokens.after_same.sums(by_window, start, low).flatten(0, 1)
-        squares[:, start:end] = torch.linalg.vector_norm(weight, dim=-1).square_()
-        # Last, for it overwrites the scores: a product in a place of its own would take twice as long.
-        entropy[:, start:end] = score.mul_(weight).sum(-1)
+        sums.take(score, weight, start, low)
+        by_window = weight.view(batch, heads, end - start, end - low)
+        sums.same[:, start:end] = tokens.same.sums(by_window, start, low).flatten(0, 1)
+        sums.after_same[:, start:end] = tokens.after_same.sums(by_window, start, low).flatten(0, 1)
     total = mixed[..., dim]
-    per_query = [scores.base + shift + total.log(), (total.log() - entropy / total).clamp_(min=0), squares / total.square()]
-    per_query += [sums / total for sums in (first, own, previous, same, after_same)]
-    per_query += [(position - mixed[..., dim + 1] / total).clamp_(min=0)]
-    z, means = ((part / total[..., None]).unflatten(0, (batch, heads)) for part in (mixed[..., :dim], mixed[..., dim + 2 :]))
-    return Rows(z.to(q.dtype), *(values.unflatten(0, (batch, heads)) for values in per_query), means)
+    per_query = sums.per_query(total, scores.base) | {"distance": (position - mixed[..., dim + 1] / total).clamp_(min=0)}
+    parts = {"z": mixed[..., :dim], "means": mixed[..., dim + 2 :]}
+    by_head = {name: (part / total[..., None]).view(batch, heads, window, -1) for name, part in parts.items()}
+    return Rows(
+        z=by_head["z"].to(q.dtype), means=by_head["means"], **{name: rows.view(batch, heads, window) for name, rows in per_query.items()}
+    )
 
 
 def weights(q: Queries, k: Keys, scoring: Scoring, lse: PerQuery) -> Iterator[tuple[int, Float[Tensor, "batch head rows key"]]]:
@@ -108,7 +102,7 @@ def weights(q: Queries, k: Keys, scoring: Scoring, lse: PerQuery) -> Iterator[tu
     norm = scores.base - lse.flatten(0, 1)
     for start, end, low in scores.blocks():
         weight = (scores.of(start, end, low) + norm[:, start:end, None]).clamp_(max=0).exp_()
-        yield start, F.pad(scores.masked(weight, start, low), (low, 0)).unflatten(0, q.shape[:2])
+        yield start, F.pad(scores.masked(weight, start, low), (low, 0)).view(*q.shape[:2], end - start, end)
 
 
 def rows_of(
@@ -137,6 +131,38 @@ def _products_of(q: Queries, k: Keys, place: tuple[Int[Tensor, " n"], Int[Tensor
     together[shared, slot] = q[window, head, query][order]
     products = torch.bmm(together, k.flatten(0, 1).mT)[shared, slot]
     return torch.empty_like(products).index_copy_(0, order, products)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over the keys of each row, before they are divided by the sum of its weights; `shift` is what its scores were taken down by."""
+
+    shift: Float[Tensor, "all_heads query"]
+    entropy: Float[Tensor, "all_heads query"]
+    squares: Float[Tensor, "all_heads query"]
+    first: Float[Tensor, "all_heads query"]
+    own: Float[Tensor, "all_heads query"]
+    previous: Float[Tensor, "all_heads query"]
+    same: Float[Tensor, "all_heads query"]
+    after_same: Float[Tensor, "all_heads query"]
+
+    def take(self, score: Float[Tensor, "all_heads rows key"], weight: Float[Tensor, "all_heads rows key"], start: int, low: int) -> None:
+        """Add a block of rows from `start` on over the keys from `low` on. Overwrites the scores."""
+        rows = slice(start, start + weight.shape[1])
+        self.squares[:, rows] = torch.linalg.vector_norm(weight, dim=-1).square_()
+        self.own[:, rows] = weight.diagonal(start - low, 1, 2)
+        before = weight.diagonal(start - low - 1, 1, 2)
+        self.previous[:, rows.stop - before.shape[1] : rows.stop] = before
+        if low == 0:
+            self.first[:, rows] = weight[..., 0]
+        # In place: a product in a place of its own would take twice as long.
+        self.entropy[:, rows] = score.mul_(weight).sum(-1)
+
+    def per_query(self, total: Float[Tensor, "all_heads query"], base: Float[Tensor, "all_heads query"]) -> dict[str, Tensor]:
+        """The statistics of Rows, but for z and means over the keys."""
+        masses = {name: getattr(self, name) / total for name in ("first", "own", "previous", "same", "after_same")}
+        entropy = (total.log() - self.entropy / total).clamp_(min=0)
+        return masses | {"lse": base + self.shift + total.log(), "entropy": entropy, "squares": self.squares / total.square()}
 
 
 class _Scores:

@@ -5,6 +5,7 @@ position, the layer and the head; the least numbers of a band are a uniform samp
 and the size of batches. Nearly every token is turned away by one comparison with what is kept already."""
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from extract.reservoir import ATTENTION, BANDS, DRAW, KINDS, NORM, PLACE, SOURCE
 
 # Rows of attention worked out at a time.
 _ROWS = 2048
+PlaceKeys = Int64[Tensor, "batch scored"]
 _EDGES = torch.tensor([band.low for band in BANDS[1:]], dtype=torch.float64)
 
 
@@ -33,14 +35,14 @@ class Examples:
 
     def taking(self, first_window: int) -> Receiver:
         """The receiver of one forward over consecutive windows of the run, from `first_window` on."""
-        return functools.partial(self._take, first_window)
+        return functools.partial(self._take, first_window, functools.cache(place_keys))
 
-    def _take(self, first_window: int, heads: LayerHeads) -> None:
+    def _take(self, first_window: int, keys_of: Callable[..., PlaceKeys], heads: LayerHeads) -> None:
         norm = heads.relative_norm
         batch, count, scored = norm.shape
-        window, position = (torch.arange(n, device=norm.device) for n in (batch, scored))
-        window, position = window + first_window, position + 1
-        draw = draws(self._seed, heads.layer, count, window, position)
+        # The same in every layer.
+        keys = keys_of(self._seed, range(first_window, first_window + batch), scored, norm.device)
+        draw = draws(self._seed, heads.layer, count, keys)
         band = torch.bucketize(norm, _EDGES.to(norm.device), right=True) + 1
         last = self._kept.last_keys(heads.layer)
         wanted = torch.stack([-norm.view(torch.int64) <= last[:, :1], draw <= last[_column(count, norm), band]])
@@ -48,7 +50,7 @@ class Examples:
         if not len(drawn):
             return
         kind = drawn * band[b, h, s]
-        self._kept.insert(heads.layer, h, kind, rows_of(kind, window[b], position[s], draw[b, h, s], norm[b, h, s]))
+        self._kept.insert(heads.layer, h, kind, rows_of(kind, b + first_window, s + 1, draw[b, h, s], norm[b, h, s]))
         self._look(heads, first_window)
 
     def _look(self, heads: LayerHeads, first_window: int) -> None:
@@ -60,9 +62,9 @@ class Examples:
             place = rows[head, kind, slot, PLACE]
             attention = heads.attention_of((place >> 32) - first_window, head, place & 0xFFFFFFFF)
             most = attention.amax(-1)
-            key = torch.arange(attention.shape[1], device=attention.device)
+            key = torch.arange(attention.shape[1], device=attention.device, dtype=torch.int32)
             # Not argmax, which may give any of several equals.
-            rows[head, kind, slot, SOURCE] = torch.where(attention == most[:, None], key, len(key)).amin(-1)
+            rows[head, kind, slot, SOURCE] = torch.where(attention == most[:, None], key, len(key)).amin(-1).long()
             rows[head, kind, slot, ATTENTION] = most.double().view(torch.int64)
 
     def to_table(self, run_id: str, shard: int, windows: range) -> pa.Table:
@@ -92,14 +94,17 @@ def restored(seed: int, layers: int, heads: int, device: str, table: pa.Table) -
     return Examples(seed, kept)
 
 
-def draws(
-    seed: int, layer: int, heads: int, window: Int64[Tensor, " batch"], position: Int64[Tensor, " scored"]
-) -> Int64[Tensor, "batch head scored"]:
-    """A number per window, head and position, uniform over all 64-bit integers."""
-    key = mixed(mixed(torch.tensor(seed, device=window.device)) + window)
-    place = mixed(key[:, None] + position)
-    head = mixed(mixed(mixed(torch.tensor(~seed, device=window.device)) + layer) + torch.arange(heads, device=window.device))
-    return mixed(place[:, None] ^ head[:, None])
+def place_keys(seed: int, windows: range, scored: int, device: str | torch.device) -> PlaceKeys:
+    """A scattered number per window and scored position of the run, from which those of its heads are made."""
+    window, position = torch.tensor(windows, device=device), torch.arange(1, scored + 1, device=device)
+    return mixed(mixed(mixed(torch.tensor(seed, device=device)) + window)[:, None] + position)
+
+
+def draws(seed: int, layer: int, heads: int, places: PlaceKeys) -> Int64[Tensor, "batch head scored"]:
+    """The number drawn per window, head and scored position: uniform over all 64-bit integers."""
+    key = mixed(torch.tensor(~seed, device=places.device)) + layer
+    head = mixed(mixed(key) + torch.arange(heads, device=places.device))
+    return mixed(places[:, None] ^ head[:, None])
 
 
 def mixed(x: Int64[Tensor, "*n"]) -> Int64[Tensor, "*n"]:

@@ -100,7 +100,8 @@ class LayerHeads:
     def value_norms(v: Float[Tensor, "batch kv_head query head_dim"], weights: LayerWeights) -> Float[Tensor, "batch head query 1"]:
         """f_j: the norm of what each head would write if it saw key j alone."""
         group = weights.value_bias.shape[0] // v.shape[1]
-        return torch.linalg.vector_norm(weights.written(v.repeat_interleave(group, 1) if group > 1 else v), dim=-1, keepdim=True)
+        norms: Tensor = torch.linalg.vector_norm(weights.written(v.repeat_interleave(group, 1) if group > 1 else v), dim=-1, keepdim=True)
+        return norms
 
     @property
     def visible(self) -> Float[Tensor, " scored"]:

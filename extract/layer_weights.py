@@ -77,7 +77,8 @@ class LayerWeights:
         # Eigenvalues of a matrix that is not symmetric are for the host.
         eigenvalues = torch.linalg.eigvals(self.ov_circuits.double().cpu())
         size = eigenvalues.abs().sum(-1)
-        return (eigenvalues.real.sum(-1) / torch.where(size > 0, size, 1.0)).clamp(-1, 1).to(self.norm_factor.device)
+        score: Tensor = eigenvalues.real.sum(-1) / torch.where(size > 0, size, 1.0)
+        return score.clamp(-1, 1).to(self.norm_factor.device)
 
 
 def layer_weights(family: Family, block: nn.Module, token_circuit: Callable[[], Tensor]) -> LayerWeights:

@@ -11,7 +11,7 @@ from extract import attention, measures
 from extract.errors import EnvironmentRefusal
 from extract.examples import Examples
 from extract.loading import Loaded, to_tensor
-from extract.measures import NATURAL, REPEATED, WEIGHTS
+from extract.measures import HELD_OUT, NATURAL, REPEATED, WEIGHTS
 from extract.progress import say
 from extract.repeated import repeated_windows
 from extract.sums import ShardSums
@@ -42,6 +42,8 @@ def measure_shard(loaded: Loaded, shard: int, means: Means, examples: Examples, 
             with _gpu_told():
                 _measure_text(loaded, shard, means, taken, batch, sums)
                 _measure_repeated(loaded, shard, batch, sums)
+                if shard == 0:
+                    _measure_held_out(loaded, sums)
             return sums, taken, batch
         except torch.OutOfMemoryError as error:
             if batch == 1:
@@ -66,6 +68,12 @@ def _measure_repeated(loaded: Loaded, shard: int, batch: int, sums: ShardSums) -
     for numbers in _batches(config.repeated_of_shard(shard), batch):
         tokens = to_tensor(repeated_windows(config, loaded.checkpoint, numbers))
         attention.measure_windows(loaded.model, tokens, sums, modules)
+
+
+def _measure_held_out(loaded: Loaded, sums: ShardSums) -> None:
+    """Checks that cost too much to be made on all of the text; they go into the first shard, one window at a time as the means do."""
+    for window in to_tensor(loaded.calibration):
+        attention.measure_windows(loaded.model, window[None], sums, measures.discover(HELD_OUT))
 
 
 def _batches(numbers: range, batch: int) -> Iterator[range]:

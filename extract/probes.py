@@ -86,7 +86,7 @@ def _check_rows(heads: LayerHeads, where: str) -> None:
     count, window = heads.q.shape[1], heads.q.shape[2]
     query = torch.linspace(0, window - 1, min(ROWS, window), device=heads.q.device).round().long()
     head = torch.arange(count, device=heads.q.device).repeat_interleave(len(query))
-    p = heads.attention_of(torch.zeros_like(head), head, query.repeat(count)).double().unflatten(0, (count, -1))
+    p = heads.attention_of(torch.zeros_like(head), head, query.repeat(count)).double().view(count, -1, window)
     if _error(p.sum(-1), torch.ones(())) > tolerance:
         raise NumericRefusal("recomputed attention rows do not sum to one", where, "use another dtype or device")
     rows, values = heads.rows, heads.v[0].double().repeat_interleave(count // heads.v.shape[1], 0)
@@ -130,7 +130,8 @@ def _tolerance(heads: LayerHeads) -> float:
 def _row_tolerance(heads: LayerHeads) -> float:
     """A weight is known no better than its score: float32 has a score of 300 to 3e-5, and the errors measured are up to twice that."""
     norms = (torch.linalg.vector_norm(x, dim=-1).max().item() for x in (heads.q.to(heads.lse.dtype), heads.k.to(heads.lse.dtype)))
-    return max(_tolerance(heads), 4 * torch.finfo(heads.lse.dtype).eps * abs(heads.scoring.scale) * math.prod(norms))
+    known: float = 4 * torch.finfo(heads.lse.dtype).eps * abs(heads.scoring.scale) * math.prod(norms)
+    return max(_tolerance(heads), known)
 
 
 def _error(values: Float[Tensor, "..."], reference: Float[Tensor, "..."]) -> float:

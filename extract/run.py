@@ -15,7 +15,7 @@ from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.identity import check_same, describe
 from extract.interrupt import Interrupted, Stop
 from extract.loading import Loaded, load, to_tensor
-from extract.measures import NATURAL, REPEATED, WEIGHTS
+from extract.measures import HELD_OUT, NATURAL, REPEATED, WEIGHTS
 from extract.next_command import typed
 from extract.progress import bar, say, waiting
 from extract.store import Rows, Store
@@ -124,7 +124,7 @@ def _first_rows(job: Job, store: Store, loaded: Loaded, batch: int) -> Rows:
     found = {"corpus_licence": loaded.text.licence, "layers": shape.layers, "heads_per_layer": shape.heads, "batch_windows": batch}
     row = job.row | found | {"attention_kernel": loaded.kernel, "hardware": device.hardware(str(job.row["device"]))}
     worked = [asdict(token) for token in work_token(loaded.model, loaded.checkpoint.tokenizer, to_tensor(loaded.cut.windows)[0], 0)]
-    conditions = (NATURAL, WEIGHTS, REPEATED) if job.config.repeated_windows else (NATURAL, WEIGHTS)
+    conditions = (NATURAL, HELD_OUT, WEIGHTS, *((REPEATED,) if job.config.repeated_windows else ()))
     return run_rows(store, row, shape, [module.MEASURE for module in measures.discover(*conditions)], worked)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from extract.attention import visit_layers
-from extract.examples import Examples, draws, mixed, restored
+from extract.examples import Examples, draws, mixed, place_keys, restored
 from extract.layer_heads import LayerHeads
 from extract.reservoir import BANDS, KEPT, KINDS, UNKNOWN, Reservoirs, rows_of
 
@@ -50,7 +50,7 @@ def brute_force(model: PreTrainedModel, tokens: Tensor, seed: int = 7) -> list[t
     depth, kept = model.config.num_hidden_layers, []
     r = torch.stack(layers).unflatten(0, (len(tokens), depth)).tolist()
     for layer, head in itertools.product(range(depth), range(model.config.num_attention_heads)):
-        drawn = draws(seed, layer, head + 1, torch.arange(len(tokens)), torch.arange(1, tokens.shape[1]))[:, head].tolist()
+        drawn = draws(seed, layer, head + 1, place_keys(seed, range(len(tokens)), tokens.shape[1] - 1, "cpu"))[:, head].tolist()
         places = [(w, i) for w in range(len(tokens)) for i in range(1, tokens.shape[1])]
         value = {(w, i): r[w][layer][head][i - 1] for w, i in places}
         best = {"largest": sorted(places, key=lambda place: (-value[place], place))}
@@ -174,7 +174,9 @@ def test_the_mixer_is_splitmix64() -> None:
 
 def test_the_draw_favours_no_window_position_or_head_and_follows_the_seed() -> None:
     batch, scored, heads = 64, 256, 4
-    numbers = np.stack([draws(3, layer, heads, torch.arange(batch), torch.arange(1, scored + 1)).numpy() for layer in range(4)])
+    numbers = np.stack([draws(3, layer, heads, place_keys(3, range(batch), scored, "cpu")).numpy() for layer in range(4)])
+    # Whatever windows a pass begins with.
+    assert (draws(3, 1, heads, place_keys(3, range(5, 7), scored, "cpu")).numpy() == numbers[1, 5:7]).all()
     assert len(np.unique(numbers)) == numbers.size
     # Of each head the least hundredth: over windows, positions and bytes as a uniform sample would be.
     count = batch * scored // 100
@@ -188,7 +190,7 @@ def test_the_draw_favours_no_window_position_or_head_and_follows_the_seed() -> N
     assert abs(np.mean(shared) - count / 100) < 0.6
     uniform = numbers.astype(np.float64) / 2**64 + 0.5
     assert abs(uniform.mean() - 0.5) < 5 / math.sqrt(12 * uniform.size)
-    other = draws(4, 0, heads, torch.arange(batch), torch.arange(1, scored + 1)).numpy()
+    other = draws(4, 0, heads, place_keys(4, range(batch), scored, "cpu")).numpy()
     assert abs(np.corrcoef(other.ravel(), numbers[0].ravel())[0, 1]) < 0.02
 
 

@@ -72,6 +72,34 @@ def test_every_head_looks_where_it_was_planted_to_look_on_any_text(model: PreTra
             )
 
 
+@pytest.mark.parametrize("distinct", [2, 5, 20])
+def test_detectors_count_what_their_definitions_say_on_any_text(model: PreTrainedModel, distinct: int) -> None:
+    """Immediate repeats among it: the query itself follows its own token there, and is no induction."""
+    (tokens,) = renumber(np.concatenate([[0], np.random.default_rng(distinct).integers(1, 1 + distinct, WINDOW - 1)])[None])
+    window = tokens.tolist()
+    counted = {
+        "induction_mass": lambda key, query: 0 < key < query and window[key - 1] == window[query],
+        "duplicate_token_mass": lambda key, query: key < query and window[key] == window[query],
+        "previous_token_mass": lambda key, query: key == query - 1 and query > 1,
+        "self_mass": lambda key, query: key == query,
+        "sink_mass": lambda key, query: key == 0,
+    }
+    layers, _ = values_of(model, torch.from_numpy(tokens)[None])
+    for planted in HEADS:
+        looked_at = [keys_looked_at(KINDS[planted.kind].looks, window, query) for query in range(WINDOW)]
+        for name, counts in counted.items():
+            expected = sum(counts(key, query) / len(keys) for query, keys in enumerate(looked_at) if query for key in keys)
+            assert float(layers[planted.layer][name][0, planted.head].sum()) == pytest.approx(expected, abs=1e-6), (planted.kind, name)
+
+
+def test_r_of_a_head_is_what_it_writes_over_what_its_layer_writes(model: PreTrainedModel) -> None:
+    """Four of the six heads of the first layer write vectors of one length, the others nothing."""
+    layers, _ = values_of(model, twice(WINDOW // 2))
+    writes = torch.tensor([planted.kind not in ("sink", "dead") for planted in HEADS if planted.layer == 0]).double()[:, None]
+    for name, r in (("activation_pct", 6 / 4), ("activation_pct_without_loudest", 5 / 3)):
+        assert torch.allclose(layers[0][name][0].double(), (r * writes).expand(-1, WINDOW - 1), rtol=0, atol=1e-9), name
+
+
 def test_a_planted_model_passes_the_probes_of_a_run(model: PreTrainedModel) -> None:
     self_test(model, twice(WINDOW // 2))
 
