@@ -67,9 +67,13 @@ class LayerWeights:
         more, norms' weights folded in, and what only rescales a token's row (norms, softmax) left out."""
         circuit = self.token_circuit()
         values = (self.norm_weight[:, None] * self.value_projection).to(circuit.dtype)
-        heads = self.output_projection.shape[0]
-        inner = circuit @ values
-        return self.output_projection.to(circuit.dtype) @ inner.repeat_interleave(heads // values.shape[0], 0)
+        output = self.output_projection.to(circuit.dtype)
+        group = output.shape[0] // values.shape[0]
+        circuits = output @ (circuit @ values).repeat_interleave(group, 0)
+        # A circuit in which everything cancels is nothing; what rounding leaves of it has eigenvalues all the same.
+        norms = [torch.linalg.matrix_norm(part) for part in (output, circuit, values.repeat_interleave(group, 0))]
+        noise = 8 * torch.finfo(circuit.dtype).eps * norms[0] * norms[1] * norms[2]
+        return torch.where(torch.linalg.matrix_norm(circuits)[:, None, None] > noise[:, None, None], circuits, 0.0)
 
     @cached_property
     def ov_copying(self) -> Float[Tensor, " head"]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import extract.checkpoint
 
 # Bytes per shard and head, and per example of a head, in the working file and the counters file together, with room to spare.
-BYTES = 8000
+BYTES = 5000
 EXAMPLE_BYTES = 200
 
 Windows = Int64[np.ndarray, "windows window"]

@@ -31,11 +31,12 @@ class Task:
 @dataclass(frozen=True)
 class Found:
     """loaded_bytes: resident once the model was loaded; peak_bytes: the most that was resident from then on; cpu_s: processor time of each
-    forward."""
+    forward; peaks: peak_bytes after each."""
 
     loaded_bytes: int
     peak_bytes: int
     cpu_s: list[float]
+    peaks: list[int]
 
 
 def run(task: Task) -> Found:
@@ -69,8 +70,12 @@ def _measure(task: Task) -> Found:
     if task.warm:
         forward(tokens[: task.batch])
     batches = torch.split(tokens[:-1], task.batch)
-    times = [timing.once(partial(forward, batch), "cpu").cpu_s for batch in batches]
-    return Found(loaded, peak_bytes(), times)
+    times: list[float] = []
+    peaks: list[int] = []
+    for batch in batches:
+        times.append(timing.once(partial(forward, batch), "cpu").cpu_s)
+        peaks.append(peak_bytes())
+    return Found(loaded, peak_bytes(), times, peaks)
 
 
 def _forget_peak() -> int:

@@ -20,6 +20,8 @@ from extract.progress import say, waiting
 TOKENS_PER_FORWARD = {"cpu": 1024, "cuda": 8192}
 # Ten times the windows may cost so many times as much.
 LINEAR_BOUND = 10.3
+# So much more memory than one window is still called the same.
+MEMORY_BOUND = 1.02
 _SINGLES, _MANY = 3, 10
 
 Record = dict[str, object]
@@ -50,14 +52,20 @@ def run(options: Options, out: Path) -> None:
         say("warning: this machine is busy with something else; times are not to be trusted")
     if methods.LENS in options.methods and not methods.lens_is_here():
         say(methods.INSTALL_LENS)
-    results, parts = list(_times(options)), []
+    results: list[Record] = []
+    parts: list[Record] = []
+    found: Record = {"machine": here, "versions": machine.versions(), "results": results, "breakdown": parts}
+    for record in _times(options):
+        results.append(record)
+        # After every step, so that an interruption leaves what was timed.
+        _write(out, found)
     if options.device == "cpu" and options.memory:
         _add_memory(results, options)
         results += _linearity(options)
+        _write(out, found)
     if options.device == "cpu" and "xl" in options.cases:
-        parts = list(_breakdown(options))
-    found: Record = {"machine": here, "versions": machine.versions(), "results": results, "breakdown": parts}
-    _write(out, found)
+        parts += _breakdown(options)
+        _write(out, found)
     print(tables.text(found))
     say(f"written: {out}")
 
@@ -132,9 +140,16 @@ def judged(few: alone.Found, many: alone.Found) -> list[Record]:
     one, ten = median(many.cpu_s[:_SINGLES]), sum(many.cpu_s[_SINGLES:])
     empty: Record = {"wall_s": None, "ratio_to_plain": None}
     bound = {"ratio_to_one": ten / one, "bound": LINEAR_BOUND, "holds": ten <= LINEAR_BOUND * one}
+    # One window in a new process is the strict comparison; the process's own first windows tell growth from warming up.
+    memory = {"peak_to_one": many.peak_bytes / few.peak_bytes, "peak_to_first_windows": many.peak_bytes / many.peaks[_SINGLES - 1]}
+    memory_bound = {"memory_bound": MEMORY_BOUND, "memory_holds": many.peak_bytes <= MEMORY_BOUND * few.peak_bytes}
     return [
         empty | {"windows": 1, "cpu_s": one, "peak_bytes": few.peak_bytes, "loaded_bytes": few.loaded_bytes},
-        empty | {"windows": _MANY, "cpu_s": ten, "peak_bytes": many.peak_bytes, "loaded_bytes": many.loaded_bytes} | bound,
+        empty
+        | {"windows": _MANY, "cpu_s": ten, "peak_bytes": many.peak_bytes, "loaded_bytes": many.loaded_bytes}
+        | bound
+        | memory
+        | memory_bound,
     ]
 
 

@@ -14,7 +14,7 @@ CASES = ("gpt2", "xl", "embedded")
 TOKENS, QUICK_TOKENS = (128, 512, 1024), (128,)
 LONGEST = 1024
 DTYPES = ("float32", "bfloat16")
-ROUNDS, QUICK_ROUNDS = 7, 2
+ROUNDS, QUICK_ROUNDS = 5, 2
 
 Several = list[str] | None
 

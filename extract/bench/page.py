@@ -45,7 +45,10 @@ and what was resident once the model was loaded.
 _LINEAR = """
 ## More text
 
-Each window is forgotten when its sums are added: memory does not grow with the text, and time grows with nothing else.
+Each window is forgotten when its sums are added, so ten windows should need the memory of one and ten times its time; the table says
+whether they did. One window is that of a new process for memory; the last column compares with the first windows of the same process.
+Each peak is one sample, and the memory that a process holds differs from run to run by more than the bound: a verdict on memory, either
+way, is worth little until it has been repeated.
 
 """
 

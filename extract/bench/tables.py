@@ -56,14 +56,25 @@ def longest(found: Record) -> str:
 
 
 def linear(found: Record) -> str:
-    """One window and ten."""
+    """One window and ten: time and memory, each with its bound and whether it holds."""
     rows = []
     for record in records(found, "results"):
         if record["case"] == "linear":
-            holds = {True: "yes", False: "no", None: ""}[cast(bool | None, record.get("holds"))]
-            numbers = [_number(record["cpu_s"], 2), _number(record.get("ratio_to_one"), 2), _number(record.get("bound"), 1), holds]
-            rows.append([str(record["model"]), str(record["windows"]), *numbers, _number(record["peak_bytes"], 3, _GIB)])
-    return _table(["Model", "Windows", "Processor, s", "Over one window", "At most", "Holds", "Peak, GiB"], rows)
+            times = [
+                _number(record["cpu_s"], 2),
+                _number(record.get("ratio_to_one"), 2),
+                _number(record.get("bound"), 1),
+                _holds(record, "holds"),
+            ]
+            memory = [_number(record["peak_bytes"], 3, _GIB), _number(record.get("peak_to_one"), 3), _number(record.get("memory_bound"), 2)]
+            memory += [_holds(record, "memory_holds"), _number(record.get("peak_to_first_windows"), 3)]
+            rows.append([str(record["model"]), str(record["windows"]), *times, *memory])
+    time = ["Processor, s", "Over one window", "At most", "Holds"]
+    return _table(["Model", "Windows", *time, "Peak, GiB", "Over one window", "At most", "Holds", "Over the same process's first"], rows)
+
+
+def _holds(record: Record, name: str) -> str:
+    return {True: "yes", False: "**no**", None: ""}[cast(bool | None, record.get(name))]
 
 
 def breakdown(found: Record) -> str:

@@ -196,12 +196,14 @@ def test_a_process_of_its_own_tells_its_memory_and_a_failure_is_one_line() -> No
         alone.run(alone.Task("nothing", 1, "bfloat16", 8, 1, "plain"))
 
 
-def test_linearity_is_judged_by_its_bound() -> None:
-    singles = [1.0, 2.0, 1.1]
-    one, ten = benchmark.judged(alone.Found(1, 2, [5.0]), alone.Found(1, 3, [*singles, *[1.2] * 10]))
-    assert (one["cpu_s"], one["peak_bytes"], ten["peak_bytes"]) == (1.1, 2, 3)
+def test_time_and_memory_of_more_windows_are_judged_by_their_bounds() -> None:
+    few, singles = alone.Found(1, 100, [5.0], [100]), [1.0, 2.0, 1.1]
+    one, ten = benchmark.judged(few, alone.Found(1, 110, [*singles, *[1.2] * 10], [105, 107, 110, *[110] * 10]))
+    assert (one["cpu_s"], one["peak_bytes"], ten["peak_bytes"]) == (1.1, 100, 110)
     assert (ten["cpu_s"], ten["ratio_to_one"], ten["holds"]) == (pytest.approx(12), pytest.approx(12 / 1.1), False)
-    assert benchmark.judged(alone.Found(1, 2, [5.0]), alone.Found(1, 3, [*singles, *[1.1] * 10]))[1]["holds"] is True
+    assert (ten["peak_to_one"], ten["peak_to_first_windows"], ten["memory_holds"]) == (1.1, 1.0, False)
+    ten = benchmark.judged(few, alone.Found(1, 102, [*singles, *[1.1] * 10], [51] * 13))[1]
+    assert (ten["holds"], ten["memory_holds"], ten["peak_to_first_windows"]) == (True, True, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -111,13 +111,15 @@ def test_one_window_that_does_not_fit_is_refused_and_committed_shards_stay(
     done = []
 
     def scarce(*arguments: object, **options: object) -> None:
-        if len(done) == 2:
+        # The first shard's text, repeated tokens and held-out window.
+        if len(done) == 3:
             raise torch.OutOfMemoryError
         done.append(measure_windows(*arguments, **options))
 
     monkeypatch.setattr(extract.attention, "measure_windows", scarce)
     with pytest.raises(EnvironmentRefusal, match="one window does not fit in the GPU's memory"):
-        measure(RunConfig(**{**vars(config), "windows": 4, "shards": 4, "repeated_windows": 4, "repeated_tokens": 2}), out)
+        few = {"windows": 4, "shards": 4, "repeated_windows": 4, "repeated_tokens": 2, "calibration_windows": 1}
+        measure(RunConfig(**{**vars(config), **few}), out)
     with Store(out) as store:
         assert store.shards("Toy") == {0}
 
