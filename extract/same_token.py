@@ -2,7 +2,7 @@
 
 Pairs of positions with the same token are few in text – about one in a hundred – so single weights are picked from each block."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -23,20 +23,28 @@ class KeysOfQueries:
     window: Pairs
     key: Pairs
     shape: tuple[int, int]
+    _known: dict[tuple[int, ...], tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     def sums(self, weights: Float[Tensor, "batch head rows key"], start: int, low: int) -> Float[Tensor, "batch head rows"]:
         """Σ over the keys of each row; `weights` are of the queries from `start` on, over the keys from `low` on."""
-        batch, heads, rows, keys = weights.shape
-        part = slice(self._begins[start], self._begins[start + rows])
-        window, row, key = self.window[part], self.query[part] - start, self.key[part] - low
-        if low:
-            near = key >= 0
-            window, row, key = window[near], row[near], key[near]
-        head = torch.arange(heads, device=key.device)[:, None]
+        batch, heads, rows, _ = weights.shape
+        cells, row = self._cells(start, low, weights.shape)
         # One flat selection for all heads: indexing by four tensors takes four times as long.
-        cell = (window * heads + head) * (rows * keys) + row * keys + key
-        picked = weights.reshape(-1).index_select(0, cell.flatten()).view(heads, -1)
-        return weights.new_zeros(heads, batch * rows).index_add_(1, window * rows + row, picked).view(heads, batch, rows).transpose(0, 1)
+        picked = weights.reshape(-1).index_select(0, cells).view(heads, -1)
+        return weights.new_zeros(heads, batch * rows).index_add_(1, row, picked).view(heads, batch, rows).transpose(0, 1)
+
+    def _cells(self, start: int, low: int, shape: torch.Size) -> tuple[Int[Tensor, " cell"], Pairs]:
+        """Where the weights of a block of this shape are, head by head, and which of its rows each belongs to; layers share their blocks."""
+        block = (start, low, *shape)
+        if block not in self._known:
+            _, heads, rows, keys = shape
+            part = slice(self._begins[start], self._begins[start + rows])
+            near = self.key[part] >= low
+            window, row, key = self.window[part][near], self.query[part][near] - start, self.key[part][near] - low
+            head = torch.arange(heads, device=key.device)[:, None]
+            cells = (window * heads + head) * (rows * keys) + row * keys + key
+            self._known[block] = cells.flatten(), window * rows + row
+        return self._known[block]
 
     def counts(self, visible: int | None = None) -> Int[Tensor, "batch query"]:
         """How many keys each query has, of the last `visible` or of all."""
