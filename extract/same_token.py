@@ -34,7 +34,7 @@ class KeysOfQueries:
         return weights.new_zeros(heads, batch * rows).index_add_(1, row, picked).view(heads, batch, rows).transpose(0, 1)
 
     def _cells(self, start: int, low: int, shape: torch.Size) -> tuple[Int[Tensor, " cell"], Pairs]:
-        """Where the weights of a block of this shape are, head by head, and which of its rows each belongs to; layers share their blocks."""
+        """Where the weights of a block of this shape lie, head by head, and which row each belongs to; layers share their blocks."""
         block = (start, low, *shape)
         if block not in self._known:
             _, heads, rows, keys = shape

@@ -65,8 +65,9 @@ def _measure(task: Task) -> Found:
     (case,) = cases.choose((task.case,), task.layers)
     model = cases.build(case, getattr(torch, task.dtype), "cpu")
     tokens = cases.windows(case, task.tokens, task.batch * task.passes + 1)
-    loaded = _forget_peak()
     forward = methods.prepare(task.method, model, case, tokens[-1:], alone=True)
+    # What is worked out once per model is no part of a forward.
+    loaded = _forget_peak()
     if task.warm:
         forward(tokens[: task.batch])
     batches = torch.split(tokens[:-1], task.batch)

@@ -4,11 +4,12 @@ import importlib.metadata
 import os
 import platform
 
+import extract
 from extract import device
 
 # Beyond this share of the cores in use by others, times are not to be trusted.
 BUSY = 0.25
-_PACKAGES = ("torch", "transformers", "numpy", "headcount", "transformer-lens")
+_PACKAGES = ("torch", "transformers", "numpy", "transformer-lens")
 
 
 def prepare() -> None:
@@ -35,7 +36,7 @@ def describe(kind: str) -> dict[str, object]:
 
 def versions() -> dict[str, str | None]:
     """What was installed: None for what was not."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    found: dict[str, str | None] = {"python": platform.python_version(), "headcount": extract.__version__}
     for package in _PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)

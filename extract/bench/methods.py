@@ -32,7 +32,7 @@ Forward = Callable[[Windows], object]
 
 PLAIN, EAGER, LENS = "plain", "eager", "transformer_lens"
 INSTALL_LENS = "transformer_lens is not installed, so it is left out; to time it too: pip install -c constraints.txt -e '.[bench]'"
-# What a run leaves out unless it is asked for.
+# What stands on lines of its own; a run measures them too, and keeps examples.
 _APART = ("effective_keys", "deviation_activation_pct")
 
 
@@ -64,9 +64,10 @@ def prepare(method: str, model: PreTrainedModel, case: Case, held_out: Windows, 
     """A forward that does what the method does and returns what it found, None for plain.
 
     `held_out` is what deviation's means are worked out on; `alone` says that no other method uses this model object."""
-    model_weights(model, families.find(model.config))
     if method == PLAIN:
         return lambda tokens: _plain(model, tokens)
+    # Worked out once per model, before anything is timed.
+    model_weights(model, families.find(model.config))
     if method == EAGER:
         return lambda tokens: _eager(model, tokens)
     if method == LENS:

@@ -7,6 +7,9 @@ from typing import cast
 from extract.bench import tables
 from extract.errors import UsageRefusal
 
+_PROCESSOR_TIME = "Times are processor time of all threads, which neighbours on the machine disturb less than the clock."
+_CLOCK = "Times are by the clock, the device waited for."
+_NO_CUDA = "No GPU was at hand when this was measured: the branch for CUDA has not been run. "
 _KEYS = ("machine", "versions", "results", "breakdown")
 
 _TOP = """<!-- Generated: python -m extract bench --page {source} > docs/speed.md -->
@@ -14,19 +17,24 @@ _TOP = """<!-- Generated: python -m extract bench --page {source} > docs/speed.m
 
 Every statistic of every head is to cost little more than the forward pass that it describes. `make bench` times both, and other ways to the
 same numbers, on the same tokens in the same process, in turns; a round runs every method once, the first round is thrown away, and a ratio
-is formed within its round. Times are processor time of all threads, which neighbours on the machine disturb less than the clock.
+is formed within its round. {time}
+
+What is timed is the text itself. A run also makes one forward per held-out window for the heads' means, another for checks, and short ones
+over repeated random tokens; loading, the self-test and the weights' factors come once.
 
 Measured on {processor} ({cores} cores, {threads} threads, {memory} GiB, {system}; load {load} at the start{busy}) with {versions}.
 
 - **plain** – the model's own forward with its own attention kernel, without the output embedding: the limit.
-- **headcount** – what a run does: all measures on natural text, sums and histograms, but for effective keys, deviation and examples, which
-  have lines of their own. At full depth it leaves after the last attention, as a run does; a model cut short in depth runs to its end.
+- **headcount** – the measures on natural text, their sums and histograms, but for effective keys, deviation and examples, which have lines
+  of their own; a run makes all of them. It leaves the forward after the last attention, as a run does: of twelve layers that saves half a
+  layer and more, of forty-eight next to nothing. A model cut short in depth therefore runs to its end.
 - **eager** – `output_attentions=True`, and masses, entropy, distance and output norms from whole attention patterns, layer by layer.
 - **transformer_lens** – its bridge around the same weights, nothing folded; patterns and heads' outputs from its cache, reduced likewise.
 
-The last two give fewer numbers than headcount does: no chance levels, no positions apart, no shares by the first key's norm. That what they
-give is the same is a test. Random weights are drawn so that rows of attention are spread over about a hundred keys, and random tokens so
-that they repeat as words do. Examples are timed at the beginning of a run, when most of them are new.
+The last two give fewer numbers than headcount does: no chance levels, no positions apart, no shares by the first key's norm. They are
+timed with reductions written here, a matrix at a time, no more tuned than such reductions usually are; a test compares what they give.
+Random weights are drawn so that rows of attention are spread over about a hundred keys, and random tokens so that they repeat as words
+do. Examples are timed at the beginning of a run, when most of them are new.
 
 ## Ratio to a plain forward
 
@@ -64,14 +72,14 @@ _END = """
 ## Run it
 
 ```sh
-make bench                     # a quarter of an hour on two cores; writes build/bench.json
-make bench QUICK=1             # two minutes, rough
+make bench                     # all of it; writes build/bench.json
+make bench QUICK=1             # a few lines of it, rough
 make bench LAYERS=48           # GPT-2 xl at its full depth; wants memory
 make bench DEVICE=cuda         # time by the clock, memory as the GPU counts it
 ```
 
-No GPU was at hand when this was written: the branch for CUDA has not been run. TransformerLens is installed by `make bench` as the extra
-`bench`, beside the same pinned packages; without it, its line is left out, and that is said.
+{cuda}TransformerLens is installed by `make bench` as the extra `bench`, beside the same pinned packages; without it, its line is left out, and
+that is said.
 """
 
 
@@ -92,6 +100,7 @@ def render(found: dict[str, object], source: str) -> str:
     timed = tables.timed(found)
     shown = {
         "source": source,
+        "time": _CLOCK if machine["device"] != "cpu" else _PROCESSOR_TIME,
         "processor": machine["processor"],
         "cores": machine["cores"],
         "threads": machine["torch_threads"],
@@ -109,4 +118,5 @@ def render(found: dict[str, object], source: str) -> str:
     if breakdown := tables.breakdown(found):
         first = tables.records(found, "breakdown")[0]
         parts += [_PARTS.format(what=f"Case {first['case']}, one window of {int(str(first['tokens'])):,} tokens"), breakdown]
-    return "\n".join([*(part.rstrip("\n") + "\n" for part in parts), _END.lstrip("\n")]).replace("\n\n\n", "\n\n")
+    end = _END.lstrip("\n").format(cuda=_NO_CUDA if machine["device"] == "cpu" else "")
+    return "\n".join([*(part.rstrip("\n") + "\n" for part in parts), end]).replace("\n\n\n", "\n\n")

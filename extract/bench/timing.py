@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from extract.bench.methods import PLAIN
 
 Run = Callable[[], object]
 
@@ -65,8 +64,3 @@ def record(samples: list[Sample], plain: list[Sample] | None, device: str) -> di
 def _spread(name: str, values: list[float] | None) -> dict[str, object]:
     low, middle, high = (None, None, None) if values is None else np.percentile(values, [25, 50, 75]).tolist()
     return {name: middle, f"{name}_low": low, f"{name}_high": high}
-
-
-def against(samples: dict[str, list[Sample]]) -> list[Sample] | None:
-    """The samples that ratios are formed with."""
-    return samples.get(PLAIN)
