@@ -47,7 +47,7 @@ bench: .venv/report  ## time measuring beside a plain forward pass (QUICK=1, DEV
 	@$(BIN)/python -m extract bench --out $(BENCH) --device $(DEVICE) $(if $(QUICK),--quick) $(if $(LAYERS),--layers $(LAYERS))
 
 acceptance: .venv/report  ## with a GPU and the weights: GPT-2's heads beside published figures (REFERENCE=table.csv)
-	@$(BIN)/python -m extract acceptance $(if $(REFERENCE),--reference $(REFERENCE)) $(if $(filter cuda,$(DEVICE)),--device cuda)
+	@$(BIN)/python -m extract acceptance $(if $(REFERENCE),--reference $(REFERENCE)) $(if $(filter command line environment,$(origin DEVICE)),--device $(DEVICE))
 
 clean:  ## remove what the other targets made, but not what was measured
 	rm -rf site site.tmp-* build .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedModel
 
-from extract import blocked, families, probes
+from extract import blocked, families
 from extract.blocked import Scoring
 from extract.errors import ModelRefusal
 from extract.families import Family
@@ -61,29 +61,6 @@ def mean_outputs(model: PreTrainedModel, tokens: Int[Tensor, "batch window"]) ->
     return torch.stack(layers)
 
 
-def self_test(model: PreTrainedModel, tokens: Int[Tensor, "1 window"]) -> str:
-    """Prove the extraction on one window before anything is stored; returns what computed the attention.
-
-    Against the model's own eager attention: as many layers and heads as configured, rows that sum to one, nothing above the diagonal,
-    the same weights as ours. On the device and type in use: everything finite, heads' outputs that add up to the layer's output, and at
-    the end of the whole window the same stream as the model's own forward. Raises ModelRefusal or NumericRefusal."""
-    family = families.find(model.config)
-    own = _own_attention(model, family, tokens[:, : probes.PATTERN])
-    probes.check_pattern(own, family.shape(model.config))
-    blocks = family.blocks(model)
-    probe = probes.LayerProbe(family, blocks, own)
-    with ExitStack() as hooks:
-        for block in blocks:
-            hooks.callback(family.output_module(block).register_forward_hook(probe.check_written).remove)
-        measured = visit_layers(model, tokens, probe.check_heads, last=len(blocks))
-    model.eval()
-    with torch.inference_mode(), _full_precision():
-        stream = model.base_model(input_ids=tokens.to(model.device), use_cache=False).last_hidden_state
-    # Over the whole window, which the attention patterns are not: a mask that transformers dropped would show here.
-    probes.check_stream(measured, stream)
-    return "blocked"
-
-
 def visit_layers(
     model: PreTrainedModel,
     tokens: Int[Tensor, "batch window"],
@@ -94,7 +71,7 @@ def visit_layers(
     """Run a forward that hands each layer's heads, in order, to `receive`.
 
     It ends after the attention of layer `last`, by default the final one; with a `last` beyond that, the model runs to its end, and what
-    leaves the last layer is returned."""
+    it gives, the stream after its final norm, is returned."""
     family = families.find(model.config)
     blocks = family.blocks(model)
     last = len(blocks) - 1 if last is None else last
@@ -105,7 +82,7 @@ def visit_layers(
     taps = [_Tap(layer, weights, same, mean, receive, layer == last) for layer, (weights, mean) in layers]
     stream = None
     model.eval()
-    with torch.inference_mode(), _full_precision(), _tapped(family, blocks, taps), _measured(model, family), suppress(_Enough):
+    with torch.inference_mode(), full_precision(), _tapped(family, blocks, taps), _measured(model, family), suppress(_Enough):
         stream = model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
     if not all(tap.reached for tap in taps[: last + 1]):
         raise ModelRefusal(
@@ -156,7 +133,7 @@ def _measuring_attention(
     """What a model calls for its attention. What is not causal softmax attention over full windows is refused, never dropped."""
     later = options.get("is_causal") is False or getattr(module, "is_causal", True) is False
     asked: dict[str, object] = {"attention_mask": attention_mask, "dropout": dropout or None, "later tokens": later or None}
-    asked |= {name: options.get(name) for name in _NOT_MEASURED}
+    asked |= {name: value for name, value in options.items() if name not in _WITHOUT_EFFECT}
     odd = [name for name, setting in asked.items() if setting is not None]
     if odd or module not in _taps:
         what = f"attention with {odd[0]}" if odd else "attention outside the family's layers"
@@ -176,11 +153,11 @@ def hand_over(
     tap.residual, tap.reached = None, True
     if tap.is_last:
         raise _Enough
-    return rows.z.transpose(1, 2)
+    return rows.z.to(query.dtype).transpose(1, 2)
 
 
-# Options by which transformers asks an attention function for something else.
-_NOT_MEASURED = ("s_aux", "position_bias", "cache")
+# What models hand along that changes no attention over one whole window: positions are in q and k already.
+_WITHOUT_EFFECT = frozenset({"position_ids", "cache_position", "use_cache", "output_attentions", "output_hidden_states", "is_causal"})
 
 
 @contextmanager
@@ -199,20 +176,20 @@ def _tapped(family: Family, blocks: list[nn.Module], taps: list[_Tap]) -> Iterat
 def _measured(model: PreTrainedModel, family: Family) -> Iterator[None]:
     """The model attends through `_measuring_attention`, reached as its family can be, then through its own again."""
     with ExitStack() as stack:
-        if _asks(model, family):
-            stack.enter_context(_attending(model, NAME))
+        if asks(model, family):
+            stack.enter_context(attending(model, NAME))
         for block in family.blocks(model):
             stack.enter_context(family.attending(family.attention(block), _measuring_attention) or nullcontext())
         yield
 
 
-def _asks(model: PreTrainedModel, family: Family) -> bool:
+def asks(model: PreTrainedModel, family: Family) -> bool:
     """Whether the model asks transformers which function to call for its attention."""
     return all(family.attending(family.attention(block), _measuring_attention) is None for block in family.blocks(model))
 
 
 @contextmanager
-def _attending(model: PreTrainedModel, name: str) -> Iterator[None]:
+def attending(model: PreTrainedModel, name: str) -> Iterator[None]:
     """The model attends through the function of this name, then through its own again."""
     AttentionInterface.register(NAME, _measuring_attention)
     before = model.config._attn_implementation
@@ -224,18 +201,7 @@ def _attending(model: PreTrainedModel, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _configured(model: PreTrainedModel, name: str) -> Iterator[None]:
-    """As `_attending`, for a model that transformers will not switch: it looks the name up in its configuration, if anywhere."""
-    before = model.config._attn_implementation
-    model.config._attn_implementation = name
-    try:
-        yield
-    finally:
-        model.config._attn_implementation = before
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
+def full_precision() -> Iterator[None]:
     """No TensorFloat-32: a score near 300 would be off by a tenth."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
@@ -243,14 +209,3 @@ def _full_precision() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-def _own_attention(model: PreTrainedModel, family: Family, tokens: Int[Tensor, "1 window"]) -> list[Float[Tensor, "head query key"]]:
-    """The attention weights that the model's own eager implementation returns, on the host."""
-    model.eval()
-    eager = _attending if _asks(model, family) else _configured
-    with ExitStack() as stack, torch.inference_mode(), _full_precision(), eager(model, "eager"):
-        for block in family.blocks(model):
-            stack.enter_context(family.mended(family.attention(block)) or nullcontext())
-        patterns = model.base_model(input_ids=tokens.to(model.device), use_cache=False, output_attentions=True).attentions
-    return [pattern[0].cpu() for pattern in patterns or ()]

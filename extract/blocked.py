@@ -46,7 +46,7 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Rows:
-    """What the rows p_i of every head's attention hold, in at least float32; z = Σ_j p_ij v_j in the model's own type.
+    """What the rows p_i of every head's attention hold, in at least float32; z = Σ_j p_ij v_j, before it is rounded.
 
     lse: natural log-sum-exp of the scores; entropy: in nats; squares: Σ p²; first: p_i0; own: p_ii; previous: p_{i,i−1}, 0 for query 0;
     same: Σ p_ij over earlier positions of the same token; after_same: over the positions right after those, i itself left out;
@@ -93,9 +93,7 @@ def attend(q: Queries, k: Keys, v: Keys, scoring: Scoring, tokens: SameTokens, c
     per_query = sums.per_query(total, scores.base) | {"distance": (position - mixed[..., dim + 1] / total).clamp_(min=0)}
     parts = {"z": mixed[..., :dim], "means": mixed[..., dim + 2 : dim + more.shape[-1]]}
     by_head = {name: (part / total[..., None]).view(batch, heads, window, -1) for name, part in parts.items()}
-    return Rows(
-        z=by_head["z"].to(q.dtype), means=by_head["means"], **{name: rows.view(batch, heads, window) for name, rows in per_query.items()}
-    )
+    return Rows(z=by_head["z"], means=by_head["means"], **{name: rows.view(batch, heads, window) for name, rows in per_query.items()})
 
 
 def weights(q: Queries, k: Keys, scoring: Scoring, lse: PerQuery) -> Iterator[tuple[int, Float[Tensor, "batch head rows key"]]]:

@@ -22,7 +22,7 @@ LEAST_WINDOW = 4
 GREATEST = 2**31 - 1
 RESERVED = frozenset({"con", "prn", "aux", "nul", "index"})
 
-Setting = str | int | None
+Setting = str | int | bool | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +30,9 @@ class RunConfig:
     """One run: which model over which text, and how. `name` is the run's id in the database and the title of its charts.
 
     `window` counts tokens, the start token included; `windows` are cut into `shards` of whole windows, and `calibration_windows` after them
-    are held out for the mean outputs; `repeated_windows` of random tokens repeat a piece of `repeated_tokens` so that it stands there
-    `repeated_copies` times; `batch` is windows per forward pass (None: by the device); `weights_sha256`, where given, is what the weight
-    files must hash to."""
+    are held out for the mean outputs; `examples` keeps text around tokens on which heads write; `repeated_windows` of random tokens repeat
+    a piece of `repeated_tokens` so that it stands there `repeated_copies` times; `batch` is windows per forward pass (None: by the device);
+    `weights_sha256`, where given, is what the weight files must hash to."""
 
     name: str
     model: str
@@ -47,6 +47,7 @@ class RunConfig:
     batch: int | None = None
     weights_sha256: str | None = None
     calibration_windows: int = 8
+    examples: bool = True
     repeated_windows: int = 64
     repeated_tokens: int = 25
     repeated_copies: int = 2
@@ -95,6 +96,9 @@ def _read_toml(path: Path) -> dict[str, object]:
         raise UsageRefusal(f"not valid TOML: {error}", path.name, "correct the file, using runs/embedded.toml as an example") from error
 
 
+_WORDS = {bool: ("true or false", "true"), int: ("a whole number", "64"), str: ("a text", '"..."')}
+
+
 def _checked(settings: Mapping[str, object], where: str) -> RunConfig:
     hints = typing.get_type_hints(RunConfig)
     for key, value in settings.items():
@@ -102,8 +106,8 @@ def _checked(settings: Mapping[str, object], where: str) -> RunConfig:
             near = difflib.get_close_matches(key, hints, n=1)
             raise UsageRefusal(f"unknown key {key!r}", where, f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(hints)}")
         kinds = typing.get_args(hints[key]) if isinstance(hints[key], types.UnionType) else (hints[key],)
-        if not isinstance(value, kinds) or isinstance(value, bool):
-            wanted, example = ("a whole number", "64") if int in kinds else ("a text", '"..."')
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            wanted, example = next(words for kind, words in _WORDS.items() if kind in kinds)
             raise UsageRefusal(f"{key} must be {wanted}, not {value!r}", where, f"write {key} = {example}")
     for key in ("name", "model", "corpus"):
         if key not in settings:
@@ -151,17 +155,17 @@ def plain_text(text: str, what: str, where: str) -> str:
         raise UsageRefusal(f"{what} is empty", where, "give some text")
     if len(text) > LONGEST_TEXT:
         raise UsageRefusal(f"{what} has {len(text)} characters", where, f"use {LONGEST_TEXT} or fewer")
-    hidden = next(
-        (character for character in text if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or _is_bidi(character)), None
-    )
+    hidden = next(filter(is_hidden, text), None)
     if hidden is not None:
         raise UsageRefusal(f"{what} holds the control character U+{ord(hidden):04X}", where, "remove it")
     return text
 
 
-def _is_bidi(character: str) -> bool:
-    # These reorder what a reader sees on the page without being seen themselves.
-    return unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+def is_hidden(character: str) -> bool:
+    """Whether a character does something to the text around it without being seen: controls, separators, and marks of direction."""
+    # Marks of direction reorder what a reader sees on the page.
+    direction = unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    return direction or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def run_name(name: str, where: str) -> str:

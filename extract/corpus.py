@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from extract import assets, fingerprint
+from extract.config import is_hidden
 from extract.errors import CorpusRefusal
 
 READ = (".txt", ".jsonl", ".parquet")
@@ -191,6 +192,7 @@ def _decoded(data: bytes, file: Path, offset: int) -> str:
 def _title(title: object) -> str | None:
     """A title as it is kept: cleaned as the text is, in one line of bounded length."""
     line = " ".join(_clean(title, dict.fromkeys(_MARKS, 0)).split()) if isinstance(title, str) else ""
+    line = "".join(character for character in line if not is_hidden(character))
     return (line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1].rstrip() + "…") or None
 
 

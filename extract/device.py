@@ -6,9 +6,12 @@ import ctypes
 import importlib.util
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from extract import config
+from extract.errors import EnvironmentRefusal
 
 FLAGSHIP = Path("runs/gpt2-xl.toml")
 MODEST = Path("runs/embedded.toml")
@@ -76,3 +79,32 @@ def default_run() -> tuple[Path, str]:
         return FLAGSHIP, f"measuring {flagship.name}: a CUDA GPU is here, and its weights are in the hub cache"
     why = f"measuring {config.read(MODEST).name} rather than {flagship.name}: {missing}"
     return MODEST, f"{why} (make report RUN={FLAGSHIP} measures it all the same)"
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Turn a failing GPU into a refusal; not too little memory, which a smaller batch may mend."""
+    import torch
+
+    try:
+        yield
+    except torch.AcceleratorError as error:
+        fix = "run the same command again; committed shards are kept"
+        raise EnvironmentRefusal(f"the GPU failed: {str(error).splitlines()[0]}", "device", fix) from error
+
+
+@contextmanager
+def must_fit() -> Iterator[None]:
+    """Turn too little memory into a refusal, where the work is one window and cannot be halved."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise too_large() from error
+
+
+def too_large() -> EnvironmentRefusal:
+    """What is said where not even one window fits."""
+    fix = "--window lower, --dtype bfloat16 or --device cpu; committed shards are kept"
+    return EnvironmentRefusal("one window does not fit in the GPU's memory", "device", fix)

@@ -41,7 +41,7 @@ class LayerHeads:
 
     @property
     def z(self) -> Float[Tensor, "batch head query head_dim"]:
-        """The heads' outputs before the output projection, in the model's type."""
+        """The heads' outputs before the output projection, as they were worked out: the model goes on with them in its own type."""
         return self.rows.z
 
     @property

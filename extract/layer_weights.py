@@ -1,6 +1,5 @@
 """LayerWeights: what the measures need of a model's weights, worked out once per model."""
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -11,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from extract import families
 from extract.errors import ModelRefusal
 from extract.families import Family
 
@@ -66,7 +66,7 @@ class LayerWeights:
         """W_O^h (unembedding · embedding) W_V^h, which has the eigenvalues ≠ 0 of the head's circuit from token to token; in float32 or
         more, norms' weights folded in, and what only rescales a token's row (norms, softmax) left out."""
         circuit = self.token_circuit()
-        values = (self.norm_weight[:, None] * self.value_projection).to(circuit.dtype)
+        values = self.norm_weight.to(circuit.dtype)[:, None] * self.value_projection.to(circuit.dtype)
         output = self.output_projection.to(circuit.dtype)
         group = output.shape[0] // values.shape[0]
         circuits = output @ (circuit @ values).repeat_interleave(group, 0)
@@ -104,7 +104,7 @@ def layer_weights(family: Family, block: nn.Module, token_circuit: Callable[[], 
     # A Gram matrix would give the same norm with the square of the condition number.
     factor = torch.linalg.qr(rows.mT, mode="r").R
     values = family.value_projection(block)
-    bias = family.norm_bias(block).double() @ values.double() + family.value_projection_bias(block)
+    bias = families.value_bias(family, block)
     bias = bias.repeat_interleave(projection.shape[0] // bias.shape[0], 0)
     return LayerWeights(
         factor.to(working), bias.to(working), family.CENTRED, projection, values, family.norm_weight(block), token_circuit, before_norm
@@ -116,9 +116,7 @@ _weights: "WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], list[LayerWeights
 
 def model_weights(model: PreTrainedModel, family: Family) -> list[LayerWeights]:
     """Each layer's weights for the measures, worked out once per model, and again when its weights have changed."""
-    blocks = family.blocks(model)
-    parameters = itertools.chain.from_iterable(block.parameters() for block in blocks)
-    state = tuple(number for p in parameters for number in (p.data_ptr(), 0 if p.is_inference() else p._version))
+    state = tuple(number for p in model.parameters() for number in (p.data_ptr(), 0 if p.is_inference() else p._version))
     if model not in _weights or _weights[model][0] != state:
         # Of tensors, not of the model: a model that its own weights referred to would never be freed.
         circuit = cache(
@@ -132,7 +130,7 @@ def model_weights(model: PreTrainedModel, family: Family) -> list[LayerWeights]:
             )
         )
         with torch.inference_mode():
-            _weights[model] = state, [layer_weights(family, block, circuit) for block in blocks]
+            _weights[model] = state, [layer_weights(family, block, circuit) for block in family.blocks(model)]
     return _weights[model][1]
 
 

@@ -12,6 +12,7 @@ from extract import corpus
 from extract.checkpoint_files import Located, locate
 from extract.config import RunConfig
 from extract.database_file import check_space, check_writable
+from extract.device import failures_told, must_fit
 from extract.errors import CorpusRefusal, EnvironmentRefusal
 from extract.progress import say, waiting
 from extract.windows import Cut, cut
@@ -55,7 +56,7 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
 
     Raises a Refusal of what cannot be used, before the model is loaded wherever that can be told before."""
     from extract import checkpoint, repeated
-    from extract.attention import self_test
+    from extract.self_test import self_test
 
     opened = checkpoint.open_checkpoint(located, config.window)
     repeated.check(config, opened)
@@ -66,7 +67,8 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
     windows = _cut(config, opened, text, config.calibration_windows)
     with waiting(f"loading and checking {located.name}"):
         model = checkpoint.load(opened, config.dtype, str(row["device"]))
-        kernel = self_test(model, to_tensor(windows.windows[:1]))
+        with failures_told(), must_fit():
+            kernel = self_test(model, to_tensor(windows.windows[:1]))
     return Loaded(config, opened, model, kernel, text, windows)
 
 

@@ -3,6 +3,9 @@
 A window is the start token and a piece of different random tokens, the same piece several times. Each is drawn by itself, from the run's
 seed and its own number, so that any shard can be made alone."""
 
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 import numpy as np
 from jaxtyping import Int64
 
@@ -11,15 +14,23 @@ from extract.config import RunConfig
 from extract.errors import UsageRefusal
 from extract.windows import start_token
 
+if TYPE_CHECKING:
+    import transformers
+
 Tokens = Int64[np.ndarray, " token"]
 
 
 def ordinary_tokens(checkpoint: Checkpoint) -> Tokens:
     """The tokens that text is made of: those of the vocabulary that are neither special nor added to it, in ascending order."""
-    tokenizer = checkpoint.tokenizer
+    return _ordinary(checkpoint.tokenizer, checkpoint.config.vocab_size)
+
+
+@lru_cache(maxsize=1)
+def _ordinary(tokenizer: "transformers.PreTrainedTokenizerBase", vocabulary: int) -> Tokens:
+    """Once per tokenizer: every shard asks."""
     extra = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     known = set(tokenizer.get_vocab().values()) - extra
-    return np.array(sorted(token for token in known if token < checkpoint.config.vocab_size), dtype=np.int64)
+    return np.array(sorted(token for token in known if token < vocabulary), dtype=np.int64)
 
 
 def check(config: RunConfig, checkpoint: Checkpoint) -> None:

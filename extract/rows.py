@@ -27,7 +27,9 @@ def run_rows(
         {"run_id": run_id, "layer": layer, "head": head, "kv_head": head // group} for layer, head in np.ndindex(shape.layers, shape.heads)
     ]
     tokens = [{"run_id": run_id, **row} for row in worked]
-    rows = {"run": pa.Table.from_pylist([run]), "head": pa.Table.from_pylist(heads), "worked_token": pa.Table.from_pylist(tokens)}
+    rows = {"run": pa.Table.from_pylist([run]), "head": pa.Table.from_pylist(heads)}
+    if tokens:
+        rows["worked_token"] = pa.Table.from_pylist(tokens)
     return rows | dict(store.measure_rows(measures)) | _bin_rows(store, measures) | _kind_rows(store)
 
 

@@ -82,7 +82,7 @@ def _measure_shards(job: Job, store: Store, stop: Stop) -> int:
     with waiting("measuring the held-out windows"):
         means = mean_outputs(loaded)
     examples = _examples_so_far(job, store, loaded)
-    batch = int(str(job.row.get("batch_windows") or config.batch or max(1, TOKENS_PER_PASS[str(job.row["device"])] // config.window)))
+    batch = _batch(job)
     begun, tokens, left = job.begun, 0, sum(len(config.windows_of_shard(shard)) for shard in job.missing)
     with bar(f"measuring {config.name}, windows", config.windows, config.windows - left) as advance:
         for shard in job.missing:
@@ -97,6 +97,13 @@ def _measure_shards(job: Job, store: Store, stop: Stop) -> int:
                 _publish_now_and_then(store)
             advance(len(config.windows_of_shard(shard)))
     return tokens
+
+
+def _batch(job: Job) -> int:
+    """Windows per pass: as the run began, so that one that is continued ends with the same numbers; or as asked; or by the device."""
+    if job.begun:
+        return int(str(job.row["batch_windows"]))
+    return job.config.batch or max(1, TOKENS_PER_PASS[str(job.row["device"])] // job.config.window)
 
 
 def _examples_so_far(job: Job, store: Store, loaded: Loaded) -> "Examples":
@@ -123,7 +130,12 @@ def _first_rows(job: Job, store: Store, loaded: Loaded, batch: int) -> Rows:
     shape = loaded.checkpoint.shape
     found = {"corpus_licence": loaded.text.licence, "layers": shape.layers, "heads_per_layer": shape.heads, "batch_windows": batch}
     row = job.row | found | {"attention_kernel": loaded.kernel, "hardware": device.hardware(str(job.row["device"]))}
-    worked = [asdict(token) for token in work_token(loaded.model, loaded.checkpoint.tokenizer, to_tensor(loaded.cut.windows)[0], 0)]
+    # Without examples, no word of the text is kept.
+    first = to_tensor(loaded.cut.windows)[0]
+    worked = []
+    if job.config.examples:
+        with device.failures_told(), device.must_fit():
+            worked = [asdict(token) for token in work_token(loaded.model, loaded.checkpoint.tokenizer, first, 0)]
     conditions = (NATURAL, HELD_OUT, WEIGHTS, *((REPEATED,) if job.config.repeated_windows else ()))
     return run_rows(store, row, shape, [module.MEASURE for module in measures.discover(*conditions)], worked)
 

@@ -30,8 +30,10 @@ class KeysOfQueries:
         batch, heads, rows, _ = weights.shape
         cells, row = self._cells(start, low, weights.shape)
         # One flat selection for all heads: indexing by four tensors takes four times as long.
-        picked = weights.reshape(-1).index_select(0, cells).view(heads, -1)
-        return weights.new_zeros(heads, batch * rows).index_add_(1, row, picked).view(heads, batch, rows).transpose(0, 1)
+        picked = weights.reshape(-1).index_select(0, cells).view(heads, -1).double()
+        # In float64, so that the order in which a GPU adds is rounded away.
+        sums = picked.new_zeros(heads, batch * rows).index_add_(1, row, picked).to(weights.dtype)
+        return sums.view(heads, batch, rows).transpose(0, 1)
 
     def _cells(self, start: int, low: int, shape: torch.Size) -> tuple[Int[Tensor, " cell"], Pairs]:
         """Where the weights of a block of this shape lie, head by head, and which row each belongs to; layers share their blocks."""

@@ -57,7 +57,7 @@ comment on column run.seed is 'Seed of the order in which documents are read.';
 comment on column run.dtype is 'Floating-point type of the forward pass.';
 comment on column run.device is 'cpu or cuda.';
 comment on column run.hardware is 'Name of the processor or accelerator.';
-comment on column run.attention_kernel is 'Fused attention kernel that gave the log-sum-exp.';
+comment on column run.attention_kernel is 'What computed the attention.';
 comment on column run.versions is 'Versions of Python, the libraries and Headcount, as JSON.';
 comment on column run.config is 'The run file as it was understood, as JSON.';
 comment on column run.source is 'Where an imported table comes from.';
@@ -98,7 +98,7 @@ comment on column measure.high is 'Largest possible value, in the unit.';
 comment on column measure.definition is 'Definition in one sentence, with what it leaves out.';
 comment on column measure.source is 'Where the definition comes from.';
 comment on column measure.condition is 'Kind of text it is measured on.';
-comment on column measure.position_low is 'First query position that is scored.';
+comment on column measure.position_low is 'First query position that is scored; on repeated tokens, the first copy is left out besides.';
 comment on column measure.position_end is 'Position after the last one that is scored; null: to the end of the window.';
 comment on column measure.chance_of is 'The measure whose chance level this is; null otherwise.';
 comment on column measure.histogram_kind is 'Histogram from which the measure is computed at a threshold; null where it is a mean.';
@@ -144,7 +144,7 @@ create table histogram_bin (
     high double not null check (isfinite(high))
 );
 comment on table histogram_bin is 'Edges of the histograms; a threshold must be one of them.';
-comment on column histogram_bin.kind is 'Histogram: relative_norm (r, relative to the layer''s mean) or residual_share (relative to the residual stream).';
+comment on column histogram_bin.kind is 'What is counted: relative_norm (r, relative to the layer''s mean), also by position and without the loudest head; relative_deviation; residual_share.';
 comment on column histogram_bin.bin is 'Bin, counted from 0.';
 comment on column histogram_bin.low is 'Lower edge, part of the bin; a ratio.';
 comment on column histogram_bin.high is 'Upper edge, not part of the bin; a ratio.';

@@ -88,7 +88,9 @@ def _too_short(there: int, windows: int, held_out: int, window: int, corpus: str
     if not held_out:
         return CorpusRefusal(f"the text fills {there} of {windows} windows of {window}", corpus, f"--windows {there}, or give more text")
     what = f"the text fills {there} windows of {window}, not {windows} and {held_out} more that are held out"
-    few = f"--windows {fits}" if fits > 0 else f"a lower --window, or calibration_windows = 1 and --windows {max(1, there - 1)}"
+    few = f"--windows {fits}" if fits > 0 else "a lower --window"
+    if fits <= 0 and there > 1:
+        few += f", or calibration_windows = 1 and --windows {there - 1}"
     return CorpusRefusal(what, corpus, f"{few}, or give more text")
 
 

@@ -165,9 +165,17 @@ def write_data(pages: Pages) -> None:
         python_example="\n".join(f"    {row}" for row in EXAMPLE.read_text(encoding="utf-8").splitlines()),
         head_line=f'duckdb headcount.duckdb "{line}"',
         head_output=output_of(connection, line),
+        **busiest_head(connection),
         runs=[pages.ledger.one("run_summary", run_id=run_id) for (run_id,) in runs],
         tables=schema(connection),
     )
+
+
+def busiest_head(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """A head that has examples, for the page's command: the one with the longest output of all; the first where there are none."""
+    query = "select layer, head from example order by relative_norm desc, layer, head limit 1"
+    layer, head = next(iter(connection.execute(query).fetchall()), (0, 0))
+    return {"example_layer": layer, "example_head": head}
 
 
 def schema(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -19,14 +19,14 @@ from transformers import PreTrainedModel
 from extract import config, corpus, families
 from extract.acceptance import comparisons, definitions, published
 from extract.acceptance.comparisons import Comparison, PerHead
-from extract.acceptance.published import GU, IOI, SINKS, SONG
-from extract.attention import self_test
+from extract.acceptance.published import GU, IOI, OURS, SINKS, SONG
 from extract.bench import machine
 from extract.checkpoint import load, open_checkpoint
 from extract.checkpoint_files import locate
 from extract.errors import CorpusRefusal, EnvironmentRefusal, NumericRefusal, UsageRefusal
 from extract.layer_weights import model_weights
 from extract.progress import say, waiting
+from extract.self_test import self_test
 from extract.windows import Tokenizer
 
 # Windows per forward: short ones, whose whole patterns are put together a layer at a time.
@@ -159,7 +159,7 @@ def _small(measured: dict[str, PerHead]) -> list[Comparison]:
     lines += comparisons.heads_among("induction", measured["induction"], negative, published.NEGATIVE_AMONG, name, IOI)
     copying = measured["copying"]
     return lines + [
-        comparisons.below(f"copying of L{layer}H{head}", float(copying[layer, head]), 0.0, name, IOI) for layer, head in negative
+        comparisons.below(f"copying of L{layer}H{head}", float(copying[layer, head]), 0.0, name, OURS) for layer, head in negative
     ]
 
 

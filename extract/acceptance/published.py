@@ -7,7 +7,8 @@ from pathlib import Path
 
 GU = "Gu et al., arXiv 2410.10781, table 1"
 SONG = "Song et al., Out-of-distribution generalization via composition, released tables"
-IOI = "Wang et al., arXiv 2211.00593"
+IOI = "heads named by Wang et al., arXiv 2211.00593; how high they must rank is ours"
+OURS = "negative heads named by Wang et al., arXiv 2211.00593; by a copying score of our own"
 
 XL, SMALL = "openai-community/gpt2-xl", "openai-community/gpt2"
 RUN_FILES = {XL: Path("runs/gpt2-xl.toml"), SMALL: Path("runs/gpt2.toml")}

@@ -78,8 +78,8 @@ make bench LAYERS=48           # GPT-2 xl at its full depth; wants memory
 make bench DEVICE=cuda         # time by the clock, memory as the GPU counts it
 ```
 
-{cuda}TransformerLens is installed by `make bench` as the extra `bench`, beside the same pinned packages; without it, its line is left out, and
-that is said.
+{cuda}TransformerLens is installed by `make bench` as the extra `bench`, beside the same pinned packages; without it, its line is left
+out, and that is said.
 """
 
 

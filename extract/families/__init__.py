@@ -34,7 +34,6 @@ class PostNorm:
 
     weight: float [d_model], as it multiplies."""
 
-    module: "nn.Module"
     weight: "Tensor"
     eps: float
 

@@ -47,7 +47,7 @@ def post_norm(block: nn.Module) -> PostNorm | None:
     if not hasattr(block, "pre_feedforward_layernorm"):
         return None
     norm = cast(nn.Module, block.post_attention_layernorm)
-    return PostNorm(norm, _multiplier(norm), cast(float, norm.eps))
+    return PostNorm(_multiplier(norm), cast(float, norm.eps))
 
 
 def _multiplier(norm: nn.Module) -> Float[Tensor, " d_model"]:

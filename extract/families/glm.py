@@ -34,4 +34,4 @@ def post_norm(block: nn.Module) -> PostNorm | None:
     if not hasattr(block, "post_self_attn_layernorm"):
         return None
     norm = cast(nn.Module, block.post_self_attn_layernorm)
-    return PostNorm(norm, cast(Tensor, norm.weight), cast(float, norm.variance_epsilon))
+    return PostNorm(cast(Tensor, norm.weight), cast(float, norm.variance_epsilon))

@@ -62,7 +62,7 @@ def value_projection(block: nn.Module) -> Float[Tensor, "kv_head d_model head_di
 
 
 def value_projection_bias(block: nn.Module) -> Float[Tensor, "kv_head head_dim"]:
-    """There is none."""
+    """Zeros: there is none."""
     return bias_of(cast(nn.Linear, attention(block).v_proj)).view(-1, head_dim_of(attention(block)))
 
 

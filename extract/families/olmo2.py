@@ -42,4 +42,4 @@ def norm_weight(block: nn.Module) -> Float[Tensor, " d_model"]:
 def post_norm(block: nn.Module) -> PostNorm:
     """The norm of what the attention writes."""
     norm = cast(nn.Module, block.post_attention_layernorm)
-    return PostNorm(norm, cast(Tensor, norm.weight), cast(float, norm.variance_epsilon))
+    return PostNorm(cast(Tensor, norm.weight), cast(float, norm.variance_epsilon))

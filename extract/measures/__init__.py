@@ -73,6 +73,11 @@ def names() -> list[str]:
 
 
 def discover(*conditions: str) -> tuple[MeasureModule, ...]:
-    """Every measure in this folder, in the order of the file names; with `conditions`, only those measured on one of them."""
-    modules = (cast(MeasureModule, importlib.import_module(f"{__name__}.{name}")) for name in names())
+    """Every measure in this folder, in the order of the file names; with `conditions`, only those measured on one of them.
+
+    Raises ValueError for a condition that no pass of a run measures under."""
+    modules = [cast(MeasureModule, importlib.import_module(f"{__name__}.{name}")) for name in names()]
+    for measure in (module.MEASURE for module in modules):
+        if measure.condition not in (NATURAL, HELD_OUT, REPEATED, WEIGHTS):
+            raise ValueError(f"measure {measure.id}: condition {measure.condition!r} is none of NATURAL, HELD_OUT, REPEATED, WEIGHTS")
     return tuple(module for module in modules if not conditions or module.MEASURE.condition in conditions)

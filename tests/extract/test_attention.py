@@ -10,11 +10,12 @@ import torch
 from transformers import PreTrainedModel
 
 from extract import families, measures
-from extract.attention import NAME, mean_outputs, measure_windows, self_test, visit_layers
+from extract.attention import NAME, mean_outputs, measure_windows, visit_layers
 from extract.blocked import Scoring
 from extract.errors import ModelRefusal, NumericRefusal
 from extract.layer_heads import LayerHeads
 from extract.measures import output_norm, sink_mass
+from extract.self_test import self_test
 from extract.sums import ShardSums
 
 MODULES = measures.discover(measures.NATURAL, measures.HELD_OUT, measures.WEIGHTS)
@@ -139,7 +140,7 @@ def test_changed_weights_are_seen_by_the_next_visit(gpt2_maker: Callable, window
 
 def test_gpt2_xls_own_shape_of_48_layers_of_25_heads_is_measured(gpt2_maker: Callable, windows: Callable) -> None:
     model = gpt2_maker(layers=48, heads=25, width=100, context=64)
-    assert self_test(model, windows(1, 48)) == "blocked"
+    assert self_test(model, windows(1, 48)) == "blocks of rows"
     sums = ShardSums(48, 25)
     measure_windows(model, windows(2, 48), sums, MODULES, mean_outputs=mean_outputs(model, windows(1, 48)))
     assert sums.histograms["relative_norm"].sum((0, 1, 2)) == 48 * 25 * 2 * 47

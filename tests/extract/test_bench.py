@@ -1,6 +1,7 @@
 """The benchmark compares like with like, its arithmetic is that of hand-made times, and its page is that of its results."""
 
 import json
+import platform
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from extract import families, measures
+from extract import measures
 from extract.__main__ import main
 from extract.attention import measure_windows, visit_layers
 from extract.bench import alone, benchmark, breakdown, cases, machine, methods, page, tables, timing
@@ -155,7 +156,7 @@ def test_the_results_are_easy_to_query(bench: Path) -> None:
         assert (record["case"], record["layers"], record["tokens"], record["cut_short"]) == ("xl", 1, 16, True)
     assert found["results"][0]["ratio_to_plain"] == 1
     assert found["breakdown"][0]["part"] == "linear layers"
-    assert "hostname" not in bench.read_text()
+    assert platform.node() not in bench.read_text()
 
 
 def test_the_page_shows_every_record_and_a_changed_figure_changes_it(bench: Path) -> None:
@@ -238,5 +239,5 @@ def test_a_missing_gpu_is_refused() -> None:
 def test_the_machine_is_described_without_naming_it() -> None:
     found = machine.describe("cpu")
     assert found["busy"] is (found["load_average"][0] > machine.BUSY * found["cores"])
-    assert families.__name__ not in machine.versions()
+    assert platform.node() not in json.dumps(found)
     assert machine.versions()["torch"] == torch.__version__

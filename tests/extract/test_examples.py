@@ -1,9 +1,12 @@
 """Examples: the reservoirs against brute force over every value, the random draw, and what each example attends to."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,9 +17,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from extract.attention import visit_layers
+from extract.config import RunConfig
 from extract.examples import Examples, draws, mixed, place_keys, restored
 from extract.layer_heads import LayerHeads
 from extract.reservoir import BANDS, KEPT, KINDS, UNKNOWN, Reservoirs, rows_of
+from extract.run import measure
 
 LENGTH = 40
 ORDER = ["layer", "head", "kind", "window", "position"]
@@ -209,3 +214,11 @@ def test_a_token_of_each_band_stands_in_its_band_and_an_edge_belongs_to_the_band
 
     visit_layers(toy, windows(1, LENGTH), on_the_edge)
     assert {row["kind"] for row in rows(examples, 1)} == {"largest", "band_2"}
+
+
+def test_without_examples_no_word_of_the_text_is_in_the_file(config: RunConfig, out: Path) -> None:
+    measure(dataclasses.replace(config, examples=False), out)
+    with duckdb.connect(str(out), read_only=True) as counters:
+        for table in ("example", "example_token", "window_document", "worked_token"):
+            assert counters.execute(f"select count(*) from {table}").fetchall() == [(0,)], table
+        assert counters.execute("select count(*) from shard_stat").fetchall()[0][0] > 0

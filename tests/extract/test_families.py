@@ -10,11 +10,12 @@ from family_toys import TOYS, Toy
 from transformers import AutoConfig, GPT2Config, LlamaConfig, PreTrainedConfig
 
 from extract import families
-from extract.attention import self_test, visit_layers
+from extract.attention import visit_layers
 from extract.errors import ModelRefusal
 from extract.families import Family, HeadShape
 from extract.layer_heads import LayerHeads
 from extract.layer_weights import layer_weights, model_weights
+from extract.self_test import self_test
 
 EVERY = pytest.mark.parametrize("toy", TOYS.values(), ids=TOYS)
 

@@ -1,6 +1,7 @@
 """Every measure against whole patterns in float64, and against closed forms that can be worked out by hand."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -107,6 +108,14 @@ def test_the_folder_lists_every_measure_with_a_complete_row() -> None:
     assert len(set(kinds)) == len(kinds) == 7
     assert MODULES["activation_pct"].MEASURE.histogram_kind == "relative_norm"
     assert MODULES["residual_activation_pct"].MEASURE.histogram_kind == "residual_share"
+
+
+def test_a_condition_that_no_pass_measures_under_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than a measure that is listed and has no rows."""
+    module = MODULES["sink_mass"]
+    monkeypatch.setattr(module, "MEASURE", dataclasses.replace(module.MEASURE, condition="repeated"))
+    with pytest.raises(ValueError, match="measure sink_mass: condition 'repeated' is none of NATURAL, HELD_OUT"):
+        measures.discover(measures.NATURAL)
 
 
 def test_in_float64_every_value_is_that_of_eager_attention(
@@ -255,7 +264,7 @@ def test_the_size_of_the_batch_changes_no_number(toy: PreTrainedModel, windows: 
 
 
 @pytest.mark.parametrize("head_dim", [1, 6, 7, 8])
-def test_any_head_size_has_room_for_the_columns_of_the_second_pass(
+def test_any_head_size_has_room_for_further_columns(
     gpt2_maker: Callable, windows: Callable, eager: Callable, values_of: Callable, head_dim: int
 ) -> None:
     model, tokens = gpt2_maker(layers=1, heads=3, width=3 * head_dim).double(), windows(1, 70)

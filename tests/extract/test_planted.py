@@ -11,12 +11,13 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from extract import measures
-from extract.attention import mean_outputs, self_test, visit_layers
+from extract.attention import mean_outputs, visit_layers
 from extract.layer_heads import LayerHeads
 from extract.measures import NATURAL, WEIGHTS, MeasureModule
 from extract.planted import AFTER_SAME, EVERYWHERE, FAMILIES, FIRST, HEADS, ITSELF, KINDS, PREVIOUS, SAME, plant, renumber
 from extract.planted.llama import score_at, sharpness
 from extract.planted.stream import GAP, codes
+from extract.self_test import self_test
 
 MODULES = measures.discover()
 WINDOW = 64

@@ -8,15 +8,15 @@ import torch
 from transformers import PreTrainedModel
 
 from extract import blocked, families
-from extract.attention import self_test
 from extract.blocked import Rows, attend
 from extract.errors import ModelRefusal, NumericRefusal
+from extract.self_test import self_test
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_a_sound_model_passes_the_self_test(toy: PreTrainedModel, windows: Callable, dtype: torch.dtype) -> None:
     tokens = windows(1, 150)
-    assert self_test(toy.to(dtype), tokens) == "blocked"
+    assert self_test(toy.to(dtype), tokens) == "blocks of rows"
     assert toy.config._attn_implementation == "sdpa"
     # The first time, transformers leaves hooks of its own.
     hooks = hooks_of(toy)
@@ -97,6 +97,28 @@ def test_the_self_test_refuses_row_statistics_that_are_off(
     what = "recomputed attention rows do not sum to one" if spoiled == "lse" else f"{spoiled} of the rows of attention disagrees"
     with pytest.raises(NumericRefusal, match=what):
         self_test(toy, windows(1, 150))
+
+
+@pytest.mark.parametrize("spoiled", ["entropy", "distance", "same"])
+def test_the_self_test_refuses_row_statistics_that_are_no_numbers(
+    toy: PreTrainedModel, windows: Callable, monkeypatch: pytest.MonkeyPatch, spoiled: str
+) -> None:
+    def lost(*args: object) -> Rows:
+        rows = attend(*args)
+        return replace(rows, **{spoiled: torch.full_like(getattr(rows, spoiled), torch.nan)})
+
+    monkeypatch.setattr(blocked, "attend", lost)
+    with pytest.raises(NumericRefusal, match=f"{spoiled} of the rows of attention disagrees"):
+        self_test(toy, windows(1, 50))
+
+
+def test_the_self_test_refuses_a_model_that_ends_in_no_number(gpt2_maker: Callable, windows: Callable) -> None:
+    """An overflow after the last attention, which no head's measure would show."""
+    model = gpt2_maker()
+    with torch.no_grad():
+        model.transformer.h[-1].mlp.c_proj.bias[3] = torch.inf
+    with pytest.raises(NumericRefusal, match="the model's own last stream is not finite"):
+        self_test(model, windows(1, 50))
 
 
 def test_the_self_test_refuses_a_forward_that_ends_elsewhere(llama_maker: Callable, windows: Callable) -> None:

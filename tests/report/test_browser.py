@@ -28,8 +28,12 @@ KINDS = [
     "reference/",
     "method/",
     "measures/",
+    "families/",
+    "proving/",
+    "speed/",
     "data/",
     "reproduce/",
+    "extend/",
     "log/",
 ]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

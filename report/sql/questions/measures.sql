@@ -15,7 +15,7 @@ with
         group by variant.id
     ),
     final as (
-        select id, root, id = root as is_root, title, unit, definition, source, condition, position_low, position_end - 1 as position_last, runs, heads
+        select id, root, id = root as is_root, title, unit, definition, source, condition, ends_with(condition, 'natural text') as is_natural, position_low, position_end - 1 as position_last, runs, heads
         from measure
         join ranges using (id)
         join named_after using (id)
