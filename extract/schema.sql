@@ -52,7 +52,7 @@ comment on column run.heads_per_layer is 'Query heads per layer.';
 comment on column run.window_tokens is 'Tokens per window, the start token included.';
 comment on column run.windows is 'Windows the run asks for.';
 comment on column run.shards is 'Shards the run asks for; complete when as many rows stand in table shard.';
-comment on column run.batch_windows is 'Windows per forward pass in the first shard; a pass that did not fit in memory was repeated with fewer.';
+comment on column run.batch_windows is 'Windows per forward pass at most; a shard may have fewer, and a pass that did not fit in memory was repeated with fewer.';
 comment on column run.seed is 'Seed of the order in which documents are read.';
 comment on column run.dtype is 'Floating-point type of the forward pass.';
 comment on column run.device is 'cpu or cuda.';

@@ -1,5 +1,6 @@
 """Runs: measured for real on a toy model, stopped, killed, continued, and refused."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -36,9 +37,9 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def run_file(config: RunConfig, folder: Path) -> Path:
     path = folder / "toy.toml"
-    settings = {"name": config.name, "model": config.model, "corpus": config.corpus}
-    sizes = {key: value for key, value in vars(config).items() if isinstance(value, int)}
-    path.write_text("\n".join([f'{k} = "{v}"' for k, v in settings.items()] + [f"{k} = {v}" for k, v in sizes.items()]), encoding="utf-8")
+    given = {key: value for key, value in vars(config).items() if value is not None}
+    # A text, a number, true and false are written alike in JSON and in TOML.
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items()), encoding="utf-8")
     return path
 
 

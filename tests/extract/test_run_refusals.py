@@ -1,5 +1,6 @@
 """Runs that are not begun, not continued, or stopped in good order: each with its reason, and nothing lost."""
 
+import json
 import os
 import re
 import resource
@@ -32,9 +33,9 @@ def ask(path: Path, query: str) -> list[tuple[object, ...]]:
 
 def run_file(config: RunConfig, folder: Path) -> Path:
     path = folder / "toy.toml"
-    settings = {"name": config.name, "model": config.model, "corpus": config.corpus}
-    sizes = {key: value for key, value in vars(config).items() if isinstance(value, int)}
-    path.write_text("\n".join([f'{k} = "{v}"' for k, v in settings.items()] + [f"{k} = {v}" for k, v in sizes.items()]), encoding="utf-8")
+    given = {key: value for key, value in vars(config).items() if value is not None}
+    # A text, a number, true and false are written alike in JSON and in TOML.
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items()), encoding="utf-8")
     return path
 
 

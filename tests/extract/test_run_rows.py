@@ -38,7 +38,7 @@ def test_a_run_holds_what_was_measured_shard_by_shard(
     measure(config, out)
     assert ask(out, "from shard order by shard") == [("Toy", shard, n, n * 31, "committed") for shard, n in enumerate((2, 3, 2, 3))]
     facts = "model, layers, heads_per_layer, window_tokens, windows, shards, dtype, device, corpus, batch_windows, quantisation, revision"
-    assert ask(out, f"select {facts} from run") == [("toy-model", 2, 2, 32, 10, 4, "float32", "cpu", "texts", 2, None, None)]
+    assert ask(out, f"select {facts} from run") == [("toy-model", 2, 2, 32, 10, 4, "float32", "cpu", "texts", 32, None, None)]
     assert ask(out, "select layer, head, kv_head from head order by all") == [(0, 0, 0), (0, 1, 1), (1, 0, 0), (1, 1, 1)]
     whole = "kind in ('relative_norm', 'residual_share')"
     assert ask(out, f"select distinct sum(n) from shard_histogram where {whole} group by kind, layer, head") == [(310,)]

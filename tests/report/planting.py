@@ -19,6 +19,11 @@ MEANS = {
     "residual_share": ("Output relative to the residual stream", "1", 0.0, MAX),
     "non_sink_windows_pct": ("Windows not dominated by the first token", "%", 0.0, 100.0),
 }
+BINNED = {
+    "activation_pct": "relative_norm",
+    "deviation_activation_pct": "relative_deviation",
+    "residual_activation_pct": "residual_share",
+}
 COUNTS = ROOT / "runs" / "gpt2-xl-published-counts.csv"
 
 
@@ -55,7 +60,7 @@ def write_counters(
             connection.execute((ROOT / "extract" / "schema.sql").read_text())
             connection.execute("insert into schema_version values (2)")
             lows, highs = [0.0, *EDGES], [*EDGES, MAX]
-            for kind in ("relative_norm", "residual_share"):
+            for kind in ("relative_norm", "relative_deviation", "residual_share"):
                 insert(
                     connection, "histogram_bin", [(kind, bin, low, high) for bin, (low, high) in enumerate(zip(lows, highs, strict=True))]
                 )
@@ -63,7 +68,7 @@ def write_counters(
                 (id, title_, unit, low, high, "planted", "none", "planted", 1, None, None, None)
                 for id, (title_, unit, low, high) in MEANS.items()
             ]
-            for id, kind in (("activation_pct", "relative_norm"), ("residual_activation_pct", "residual_share")):
+            for id, kind in BINNED.items():
                 rows.append((id, id, "%", 0.0, 100.0, "planted", "none", "planted", 1, None, None, kind))
             for row in rows:
                 connection.execute(f"insert into measure values ({', '.join('?' * 12)})", row)
@@ -107,7 +112,7 @@ def write_counters(
             for layer in range(layers):
                 for head in range(heads):
                     busy = int(np.clip(active[layer, head] + (shift if 0 < active[layer, head] < 100 else 0), 0, 100)) * tokens // 100
-                    for kind, bin in (("relative_norm", half), ("residual_share", edge)):
+                    for kind, bin in (("relative_norm", half), ("relative_deviation", half), ("residual_share", edge)):
                         bins += [(run_id, shard, kind, layer, head, b, n) for b, n in ((bin, busy), (bin - 1, tokens - busy)) if n]
                     share = busy / tokens
                     for id in MEANS:

@@ -33,7 +33,8 @@ def ask(path: Path, sql: str) -> list[tuple]:
 def test_the_bands_of_every_figure_sum_to_all_heads(published: Path) -> None:
     rows = ask(published, "select run_id, figure, sum(heads)::bigint from band_counts group by all order by all")
     assert rows == [("reference", "reference", 65)] + [
-        ("toy", figure, PLANTED.size) for figure in ("activation", "entropy", "non_sink_windows", "previous_token", "residual_activation")
+        ("toy", figure, PLANTED.size)
+        for figure in ("activation", "deviation_activation", "entropy", "non_sink_windows", "previous_token", "residual_activation")
     ]
 
 
