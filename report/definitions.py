@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from report import figures, queries, trends
 from report.errors import UsageRefusal
@@ -33,7 +33,7 @@ def add(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> Non
                 add_ranges(connection, run_id, figure, layers)
     add_published_figures(connection, first_ordinal=1 + max((f.ordinal for f in (*shown, *imported)), default=0))
     counts = connection.execute("select distinct count(*) from shard group by run_id having count(*) > 1").fetchall()
-    rows = [(count - 1, float(student_t.ppf(0.975, count - 1))) for (count,) in counts]
+    rows = [(count - 1, float(stdtrit(count - 1, 0.975))) for (count,) in counts]
     insert(connection, "student_t", rows)
 
 

@@ -15,9 +15,10 @@ with
         group by variant.id
     ),
     final as (
-        select id, root, id = root as is_root, title, unit, definition, source, condition, ends_with(condition, 'natural text') as is_natural, position_low, position_end - 1 as position_last, runs, heads
+        select id, root, id = root as is_root, title, unit, definition, source, condition,
+            ends_with(condition, 'natural text') as is_natural, position_low as first_position, position_end - 1 as last_position, runs, heads
         from measure
         join ranges using (id)
         join named_after using (id)
     )
-select * from final order by root, id
+select * from final order by root, not is_root, is_natural desc, first_position, id
