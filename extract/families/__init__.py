@@ -1,10 +1,12 @@
 """Where each model family keeps its projections and norms: one file per architecture; the folder is the list.
 
-Nothing else in extract knows the layout of a model. A new family is one new file with the functions of `Family`."""
+Nothing else in extract knows the layout of a model. A new family is one new file with the functions of `Family`, or with those alone in
+which it differs from the file that it is LIKE."""
 
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from extract.errors import ModelRefusal
@@ -154,7 +156,17 @@ def model_types() -> set[str]:
 
 def _discover() -> dict[str, Family]:
     modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
-    return {model_type: cast(Family, module) for module in modules for model_type in module.MODEL_TYPES}
+    return {model_type: _layout(module) for module in modules for model_type in module.MODEL_TYPES}
+
+
+def _layout(module: ModuleType) -> Family:
+    """What a family file says; what it does not say is as in the file that it is LIKE."""
+    like = vars(_layout(module.LIKE)) if hasattr(module, "LIKE") else {}
+    said = {name: value for name, value in vars(module).items() if name in _MEMBERS}
+    return cast(Family, SimpleNamespace(**like | said))
+
+
+_MEMBERS = {name for name in (*vars(Family), *Family.__annotations__) if not name.startswith("_")}
 
 
 # What stands in the way, for types that are asked for; each would need a measure of its own.

@@ -5,27 +5,10 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from extract.families.llama import (
-    attending,
-    attention,
-    blocks,
-    embedding_norm_weight,
-    final_norm_weight,
-    mended,
-    norm_bias,
-    output_bias,
-    output_module,
-    output_projection,
-    post_norm,
-    shape,
-    unmeasurable,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import llama
 
+LIKE = llama
 MODEL_TYPES = ("apertus",)
-CENTRED = False
-OPTIONS: tuple[str, ...] = ()
 
 
 def attention_norm(block: nn.Module) -> nn.Module:

@@ -10,14 +10,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from extract.families import HeadShape, Measuring
-from extract.families.gpt2 import blocks, final_norm_weight
-from extract.families.gpt_neox import norm_bias, norm_weight
-from extract.families.llama import attention_norm, bias_of, columns_of_heads, head_dim_of, mended, post_norm
+from extract.families import HeadShape, Measuring, llama
+from extract.families.gpt2 import blocks as blocks
+from extract.families.gpt2 import final_norm_weight as final_norm_weight
+from extract.families.gpt_neox import norm_bias as norm_bias
+from extract.families.gpt_neox import norm_weight as norm_weight
+from extract.families.llama import bias_of, columns_of_heads, head_dim_of
 
+LIKE = llama
 MODEL_TYPES = ("bloom",)
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()
 
 # ALiBi has no greatest position; this is the length that BLOOM was trained on, which its configuration does not hold.
 _CONTEXT = 2048

@@ -12,11 +12,17 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig
 from transformers.models.falcon.modeling_falcon import apply_rotary_pos_emb
 
-from extract.families import HeadShape, Measuring
-from extract.families.bloom import attention, output_bias, output_module, output_projection, replaced
-from extract.families.gpt2 import blocks, final_norm_weight
-from extract.families.llama import bias_of, embedding_norm_weight, head_dim_of, post_norm
+from extract.families import HeadShape, Measuring, llama
+from extract.families.bloom import attention as attention
+from extract.families.bloom import output_bias as output_bias
+from extract.families.bloom import output_module as output_module
+from extract.families.bloom import output_projection as output_projection
+from extract.families.bloom import replaced
+from extract.families.gpt2 import blocks as blocks
+from extract.families.gpt2 import final_norm_weight as final_norm_weight
+from extract.families.llama import bias_of, head_dim_of
 
+LIKE = llama
 MODEL_TYPES = ("falcon",)
 CENTRED = True
 OPTIONS = ("alibi",)

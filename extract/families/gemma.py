@@ -9,26 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from extract.families import PostNorm
-from extract.families.llama import (
-    attending,
-    attention,
-    attention_norm,
-    blocks,
-    embedding_norm_weight,
-    mended,
-    norm_bias,
-    output_bias,
-    output_module,
-    output_projection,
-    shape,
-    unmeasurable,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import PostNorm, llama
 
+LIKE = llama
 MODEL_TYPES = ("gemma", "gemma2", "gemma3_text")
-CENTRED = False
 OPTIONS = ("attn_logit_softcapping", "sliding_window")
 
 

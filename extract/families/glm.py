@@ -4,29 +4,10 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from extract.families import PostNorm
-from extract.families.llama import (
-    attending,
-    attention,
-    attention_norm,
-    blocks,
-    embedding_norm_weight,
-    final_norm_weight,
-    mended,
-    norm_bias,
-    norm_weight,
-    output_bias,
-    output_module,
-    output_projection,
-    shape,
-    unmeasurable,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import PostNorm, llama
 
+LIKE = llama
 MODEL_TYPES = ("glm", "glm4")
-CENTRED = False
-OPTIONS: tuple[str, ...] = ()
 
 
 def post_norm(block: nn.Module) -> PostNorm | None:

@@ -6,12 +6,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from extract.families import HeadShape
-from extract.families.llama import attending, embedding_norm_weight, mended, post_norm
+from extract.families import HeadShape, llama
 
+LIKE = llama
 MODEL_TYPES = ("gpt2",)
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()
 
 
 def shape(config: PreTrainedConfig) -> HeadShape:

@@ -11,13 +11,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
-from extract.families import HeadShape, Measuring
-from extract.families.gpt2 import attention_norm, blocks, final_norm_weight, norm_bias, norm_weight
-from extract.families.llama import bias_of, columns_of_heads, embedding_norm_weight, head_dim_of, mended, post_norm, values_of_heads
+from extract.families import HeadShape, Measuring, llama
+from extract.families.gpt2 import attention_norm as attention_norm
+from extract.families.gpt2 import blocks as blocks
+from extract.families.gpt2 import final_norm_weight as final_norm_weight
+from extract.families.gpt2 import norm_bias as norm_bias
+from extract.families.gpt2 import norm_weight as norm_weight
+from extract.families.llama import bias_of, columns_of_heads, head_dim_of, values_of_heads
 
+LIKE = llama
 MODEL_TYPES = ("gpt_neo", "gptj")
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()
 
 
 def shape(config: PreTrainedConfig) -> HeadShape:

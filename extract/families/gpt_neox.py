@@ -6,13 +6,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from extract.families import HeadShape
-from extract.families.gpt_neo import unmeasurable
-from extract.families.llama import attending, attention_norm, bias_of, blocks, columns_of_heads, embedding_norm_weight, mended, post_norm
+from extract.families import HeadShape, llama
+from extract.families.gpt_neo import unmeasurable as unmeasurable
+from extract.families.llama import bias_of, columns_of_heads
 
+LIKE = llama
 MODEL_TYPES = ("gpt_neox",)
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()
 
 
 def shape(config: PreTrainedConfig) -> HeadShape:

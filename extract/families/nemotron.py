@@ -5,27 +5,13 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from extract.families.gemma import final_norm_weight, norm_weight
-from extract.families.llama import (
-    attending,
-    attention,
-    attention_norm,
-    blocks,
-    embedding_norm_weight,
-    mended,
-    output_bias,
-    output_module,
-    output_projection,
-    post_norm,
-    shape,
-    unmeasurable,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import llama
+from extract.families.gemma import final_norm_weight as final_norm_weight
+from extract.families.gemma import norm_weight as norm_weight
 
+LIKE = llama
 MODEL_TYPES = ("nemotron",)
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()
 
 
 def norm_bias(block: nn.Module) -> Float[Tensor, " d_model"]:

@@ -6,26 +6,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from extract.families.llama import (
-    attending,
-    attention,
-    attention_norm,
-    blocks,
-    embedding_norm_weight,
-    mended,
-    norm_bias,
-    output_bias,
-    output_module,
-    output_projection,
-    post_norm,
-    shape,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import llama
+from extract.families.llama import attention, blocks
 
+LIKE = llama
 MODEL_TYPES = ("olmo",)
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()
 
 
 def unmeasurable(config: PreTrainedConfig) -> str | None:

@@ -5,26 +5,10 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from extract.families import PostNorm
-from extract.families.llama import (
-    attending,
-    attention,
-    blocks,
-    embedding_norm_weight,
-    final_norm_weight,
-    mended,
-    norm_bias,
-    output_bias,
-    output_module,
-    output_projection,
-    shape,
-    unmeasurable,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import PostNorm, llama
 
+LIKE = llama
 MODEL_TYPES = ("exaone4", "olmo2", "olmo3")
-CENTRED = False
 OPTIONS = ("sliding_window",)
 
 

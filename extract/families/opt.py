@@ -6,23 +6,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from extract.families.gpt_neox import shape
-from extract.families.llama import (
-    attending,
-    attention,
-    bias_of,
-    columns_of_heads,
-    embedding_norm_weight,
-    head_dim_of,
-    mended,
-    post_norm,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import llama
+from extract.families.gpt_neox import shape as shape
+from extract.families.llama import attention, bias_of, columns_of_heads, head_dim_of
 
+LIKE = llama
 MODEL_TYPES = ("opt",)
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()
 
 
 def unmeasurable(config: PreTrainedConfig) -> str | None:

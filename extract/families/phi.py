@@ -6,27 +6,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from extract.families.gpt_neox import norm_bias, norm_weight
-from extract.families.llama import (
-    attending,
-    attention,
-    attention_norm,
-    bias_of,
-    blocks,
-    columns_of_heads,
-    embedding_norm_weight,
-    head_dim_of,
-    mended,
-    post_norm,
-    shape,
-    unmeasurable,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import llama
+from extract.families.gpt_neox import norm_bias as norm_bias
+from extract.families.gpt_neox import norm_weight as norm_weight
+from extract.families.llama import attention, bias_of, columns_of_heads, head_dim_of
 
+LIKE = llama
 MODEL_TYPES = ("phi",)
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()
 
 
 def final_norm_weight(model: PreTrainedModel) -> Float[Tensor, " d_model"]:

@@ -4,28 +4,12 @@ from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import PreTrainedConfig
 
-from extract.families.llama import (
-    attending,
-    attention,
-    attention_norm,
-    blocks,
-    embedding_norm_weight,
-    final_norm_weight,
-    head_dim_of,
-    mended,
-    norm_weight,
-    output_bias,
-    output_module,
-    output_projection,
-    post_norm,
-    shape,
-    unmeasurable,
-)
+from extract.families import llama
+from extract.families.llama import attention, head_dim_of
 
+LIKE = llama
 MODEL_TYPES = ("phi3",)
-CENTRED = False
 OPTIONS = ("sliding_window",)
 
 

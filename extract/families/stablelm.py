@@ -1,24 +1,9 @@
 """StableLM: Llama's projections behind LayerNorm, partial rotary positions, attention and MLP side by side or not."""
 
-from extract.families.gpt_neox import norm_bias, norm_weight
-from extract.families.llama import (
-    attending,
-    attention,
-    attention_norm,
-    blocks,
-    embedding_norm_weight,
-    final_norm_weight,
-    mended,
-    output_bias,
-    output_module,
-    output_projection,
-    post_norm,
-    shape,
-    unmeasurable,
-    value_projection,
-    value_projection_bias,
-)
+from extract.families import llama
+from extract.families.gpt_neox import norm_bias as norm_bias
+from extract.families.gpt_neox import norm_weight as norm_weight
 
+LIKE = llama
 MODEL_TYPES = ("stablelm",)
 CENTRED = True
-OPTIONS: tuple[str, ...] = ()

@@ -52,6 +52,18 @@ class Measure:
             histogram_kind=None if self.histogram_kind is None else self.histogram_kind + suffix,
         )
 
+    def chance(self) -> "Measure":
+        """What a head with uniform attention over the keys that it sees would get, on the same queries: the measure's chance level."""
+        title, definition = (text[0].lower() + text[1:] for text in (self.title, self.definition))
+        return replace(
+            self,
+            id=f"{self.id}_chance",
+            title=f"Chance level of {title}",
+            definition=f"What a head with uniform attention over all keys that it sees would get: {definition}",
+            source="This project: the same queries, uniform attention.",
+            chance_of=self.id,
+        )
+
     def pick(self, values: "Tensor") -> "Tensor":
         """Of values per query from 1 on, [batch, head, scored], those at this measure's positions."""
         return values[..., self.position_low - 1 : None if self.position_end is None else self.position_end - 1]

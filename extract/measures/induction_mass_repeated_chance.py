@@ -4,20 +4,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from extract.layer_heads import LayerHeads
-from extract.measures import REPEATED, Measure
+from extract.measures import induction_mass_repeated
 
-MEASURE = Measure(
-    id="induction_mass_repeated_chance",
-    title="Chance level of attention on what followed earlier copies of the token, repeated random tokens",
-    unit="share",
-    low=0.0,
-    high=1.0,
-    definition="What a head with uniform attention would pay to what followed earlier copies of the token; the start token and the "
-    "first copy are left out.",
-    source="This project: the same queries, uniform attention over all keys that they see.",
-    condition=REPEATED,
-    chance_of="induction_mass_repeated",
-)
+MEASURE = induction_mass_repeated.MEASURE.chance()
 
 
 def compute(heads: LayerHeads) -> Float[Tensor, "batch head unit"]:

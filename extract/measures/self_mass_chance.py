@@ -5,18 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from extract.layer_heads import LayerHeads
-from extract.measures import Measure
+from extract.measures import self_mass
 
-MEASURE = Measure(
-    id="self_mass_chance",
-    title="Chance level of attention on itself",
-    unit="share",
-    low=0.0,
-    high=1.0,
-    definition="What a head with uniform attention would pay to the token itself; the first token of a window is left out.",
-    source="This project: the same queries, uniform attention over all keys that they see.",
-    chance_of="self_mass",
-)
+MEASURE = self_mass.MEASURE.chance()
 
 
 def compute(heads: LayerHeads) -> Float[Tensor, "batch head unit"]:

@@ -1,6 +1,7 @@
 """A toy run; toy models with random weights that attend sharply, and an independent eager account in float64 of what their heads do."""
 
 import copy
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,20 @@ def config(make_checkpoint: Callable[..., Path], write_text: Callable[..., Path]
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "results" / "counters.duckdb"
+
+
+@pytest.fixture
+def write_run_file(tmp_path: Path) -> Callable[[RunConfig], Path]:
+    """Writes a run file that says all that the configuration does."""
+
+    def write(config: RunConfig) -> Path:
+        path = tmp_path / "toy.toml"
+        given = {key: value for key, value in vars(config).items() if value is not None}
+        # A text, a number, true and false are written alike in JSON and in TOML.
+        path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items()), encoding="utf-8")
+        return path
+
+    return write
 
 
 def _randomise(model: PreTrainedModel, seed: int) -> PreTrainedModel:

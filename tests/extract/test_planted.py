@@ -102,7 +102,7 @@ def test_r_of_a_head_is_what_it_writes_over_what_its_layer_writes(model: PreTrai
 
 
 def test_a_planted_model_passes_the_probes_of_a_run(model: PreTrainedModel) -> None:
-    self_test(model, twice(WINDOW // 2))
+    assert self_test(model, twice(WINDOW // 2)) == "blocks of rows"
 
 
 def test_every_kind_is_planted_once() -> None:

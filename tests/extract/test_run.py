@@ -1,10 +1,10 @@
 """Runs: measured for real on a toy model, stopped, killed, continued, and refused."""
 
-import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -35,21 +35,15 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
-def run_file(config: RunConfig, folder: Path) -> Path:
-    path = folder / "toy.toml"
-    given = {key: value for key, value in vars(config).items() if value is not None}
-    # A text, a number, true and false are written alike in JSON and in TOML.
-    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items()), encoding="utf-8")
-    return path
-
-
-def test_a_complete_run_is_left_alone_without_loading_torch(config: RunConfig, out: Path, tmp_path: Path) -> None:
+def test_a_complete_run_is_left_alone_without_loading_torch(
+    config: RunConfig, out: Path, write_run_file: Callable[[RunConfig], Path]
+) -> None:
     measure(config, out)
     before = out.stat()
     code = f"""
 import sys
 from extract.__main__ import main
-assert main(["run", {str(run_file(config, tmp_path))!r}, "--out", {str(out)!r}, "--resume"]) == 0
+assert main(["run", {str(write_run_file(config))!r}, "--out", {str(out)!r}, "--resume"]) == 0
 sys.exit(any(name in sys.modules for name in ("torch", "transformers", "report", "altair")))"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -57,7 +51,9 @@ sys.exit(any(name in sys.modules for name in ("torch", "transformers", "report",
     assert out.stat().st_mtime_ns == before.st_mtime_ns
 
 
-def test_a_run_that_was_killed_goes_on_to_the_same_tables(config: RunConfig, out: Path, tmp_path: Path) -> None:
+def test_a_run_that_was_killed_goes_on_to_the_same_tables(
+    config: RunConfig, out: Path, tmp_path: Path, write_run_file: Callable[[RunConfig], Path]
+) -> None:
     measure(config, out)
     killed = tmp_path / "killed" / "counters.duckdb"
     # The process kills itself with the signal that nothing can catch, in the middle of its third shard's commit.
@@ -75,7 +71,7 @@ class Killed(Store):
         super().add(rows)
 import extract.run
 extract.run.Store = Killed
-measure(read(Path({str(run_file(config, tmp_path))!r})), Path({str(killed)!r}))"""
+measure(read(Path({str(write_run_file(config))!r})), Path({str(killed)!r}))"""
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
     assert not killed.exists()
     with Store(killed) as store:
@@ -122,10 +118,10 @@ def test_a_signal_during_a_commit_waits_for_its_end() -> None:
     assert reached == ["the end of the commit"]
 
 
-def test_a_real_process_stops_on_sigterm_with_exit_130(config: RunConfig, out: Path, tmp_path: Path) -> None:
+def test_a_real_process_stops_on_sigterm_with_exit_130(config: RunConfig, out: Path, write_run_file: Callable[[RunConfig], Path]) -> None:
     many = RunConfig("Toy", config.model, config.corpus, window=4, windows=200, shards=200)
     log = out.with_name("counters.duckdb.work.wal")
-    command = [sys.executable, "-m", "extract", "run", str(run_file(many, tmp_path)), "--out", str(out)]
+    command = [sys.executable, "-m", "extract", "run", str(write_run_file(many)), "--out", str(out)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         lines = []
@@ -138,7 +134,7 @@ def test_a_real_process_stops_on_sigterm_with_exit_130(config: RunConfig, out: P
                 process.send_signal(signal.SIGTERM)
     assert process.returncode == 130, lines
     assert lines[-1].startswith("error: interrupted; ")
-    assert lines[-1].endswith(f"resume with: {typed('extract', 'run', str(run_file(many, tmp_path)), '--out', str(out))}\n")
+    assert lines[-1].endswith(f"resume with: {typed('extract', 'run', str(write_run_file(many)), '--out', str(out))}\n")
     ((kept,),) = ask(out, "select count(*) from shard")
     assert 0 < int(str(kept)) < 200
     assert f"{kept} of 200 shards are kept" in lines[-1]

@@ -1,6 +1,5 @@
 """Runs that are not begun, not continued, or stopped in good order: each with its reason, and nothing lost."""
 
-import json
 import os
 import re
 import resource
@@ -29,14 +28,6 @@ ROOT = Path(__file__).parents[2]
 def ask(path: Path, query: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(path), read_only=True) as con:
         return con.execute(query).fetchall()
-
-
-def run_file(config: RunConfig, folder: Path) -> Path:
-    path = folder / "toy.toml"
-    given = {key: value for key, value in vars(config).items() if value is not None}
-    # A text, a number, true and false are written alike in JSON and in TOML.
-    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items()), encoding="utf-8")
-    return path
 
 
 def test_another_configuration_under_the_same_name_is_refused_with_what_differs(config: RunConfig, out: Path) -> None:
@@ -125,10 +116,12 @@ def test_one_window_that_does_not_fit_is_refused_and_committed_shards_stay(
         assert store.shards("Toy") == {0}
 
 
-def test_a_second_run_into_the_same_file_fails_before_its_model_is_loaded(config: RunConfig, out: Path, tmp_path: Path) -> None:
+def test_a_second_run_into_the_same_file_fails_before_its_model_is_loaded(
+    config: RunConfig, out: Path, write_run_file: Callable[[RunConfig], Path]
+) -> None:
     absent = RunConfig("Toy", "./no-such-model", config.corpus)
     with Store(out):
-        command = [sys.executable, "-m", "extract", "run", str(run_file(absent, tmp_path)), "--out", str(out)]
+        command = [sys.executable, "-m", "extract", "run", str(write_run_file(absent)), "--out", str(out)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 5
     assert done.stderr.startswith(f"error: process {os.getpid()} has the file open (counters.duckdb.work); fix: ")
