@@ -22,7 +22,7 @@ from extract.database_file import check_is_duckdb, check_writable, quoted, remov
 from extract.errors import DatabaseRefusal
 from extract.measures import Measure
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # DuckDB 2.0's own format cannot be opened by 1.x clients nor in the browser; this one can.
 STORAGE_VERSION = "v1.0.0"
 

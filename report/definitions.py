@@ -1,4 +1,4 @@
-"""Definitions: what report adds to the counters as rows – figures, bands, layer ranges, results of tests, and quantiles."""
+"""Definitions: what report adds to the counters as rows – figures, bands, layer ranges, and quantiles."""
 
 import difflib
 import sys
@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 from scipy.special import stdtrit
 
-from report import figures, queries, trends
+from report import figures
 from report.errors import UsageRefusal
 from report.figures import Figure
 
-TABLES = ("figure", "band", "layer_range", "test_result", "student_t")
+TABLES = ("figure", "band", "layer_range", "student_t")
 
 
 def add(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> None:
@@ -170,43 +170,8 @@ def add_published_figures(connection: duckdb.DuckDBPyConnection, first_ordinal: 
     )
 
 
-def add_tests(connection: duckdb.DuckDBPyConnection) -> None:
-    """Rows in table test_result: the trend over layer ranges of every figure with two ranges or more."""
-    for run_id, figure, kind in connection.execute(
-        "select distinct layer_range.run_id, figure, figure.kind from layer_range join figure using (figure) where range_ordinal = 1 "
-        "order by all"
-    ).fetchall():
-        results = published_trends(connection, figure) if kind == "published" else measured_trends(connection, run_id, figure)
-        rows = [
-            (run_id, figure, trend.test, band, trend.statistic, trend.value, trend.p, trend.draws, trend.seed) for band, trend in results
-        ]
-        insert(connection, "test_result", rows)
-
-
-def measured_trends(connection: duckdb.DuckDBPyConnection, run_id: str, figure: str) -> list[tuple[int | None, trends.Trend]]:
-    """Permutation and shifts of whole layers; heads per (layer, band) come from view head_band."""
-    keys = {"run_id": run_id, "figure": figure}
-    table = connection.execute(queries.question("heads_per_layer").sql, keys).fetchnumpy()
-    edges = connection.execute(
-        "select first_layer, end_layer from layer_range where run_id = $run_id and figure = $figure order by range_ordinal", keys
-    ).fetchall()
-    layers = table["heads"].reshape(edges[-1][1], -1)
-    bounds = (*(first for first, _ in edges), edges[-1][1])
-    return [(None, trends.layer_permutation(layers, bounds)), (None, trends.circular_shift(layers, bounds))]
-
-
-def published_trends(connection: duckdb.DuckDBPyConnection, figure: str) -> list[tuple[int | None, trends.Trend]]:
-    """The exact trend test of every band's share."""
-    rows = connection.execute(
-        "select band_ordinal, list(heads order by range_ordinal), list(range_heads order by range_ordinal) from ("
-        "select *, sum(heads) over (partition by range_ordinal)::bigint as range_heads from band_counts where figure = $1) "
-        "group by band_ordinal order by band_ordinal",
-        [figure],
-    ).fetchall()
-    return [(band, trends.cochran_armitage_exact(inside, totals)) for band, inside, totals in rows]
-
-
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert a few rows of definitions."""
+    """Insert rows whose values stand in the table's order of columns; column by column, which is many times faster than row by row."""
     if rows:
-        connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        connection.execute(f"insert into {table} select {', '.join('unnest(?)' for _ in columns)}", columns)

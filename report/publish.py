@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, queries
+from report import definitions, queries, statistics
 from report.errors import DatabaseRefusal
 from report.figures import Figure
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
@@ -66,8 +66,9 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
         with duckdb.connect(str(temporary)) as connection:
             refuse_unfinished(connection, counters, allow_partial)
             definitions.add(connection, shown)
+            statistics.create(connection)
             add_views(connection)
-            definitions.add_tests(connection)
+            statistics.fill(connection)
             connection.execute("checkpoint")
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -101,7 +102,7 @@ def strip(connection: duckdb.DuckDBPyConnection) -> str:
     for kind in ("view", "table"):
         names = connection.execute(f"select {kind}_name from duckdb_{kind}s() where database_name = 'memory' and not internal").fetchall()
         for (name,) in names:
-            if kind == "view" or name in definitions.TABLES:
+            if kind == "view" or name in (*definitions.TABLES, *statistics.TABLES):
                 connection.execute(f"drop {kind} memory.{identifier(name)}")
     return "memory"
 
