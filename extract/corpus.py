@@ -1,4 +1,5 @@
-"""Text files → documents: a folder, a pattern, .txt (one document), .jsonl and .parquet (one per line or row, key "text"), or `embedded`.
+"""Text files → documents: a folder, a pattern, .txt (one document), .jsonl and .parquet (one per line or row, key "text"); `embedded`, or
+`python` for the standard library of the Python at hand.
 
 A document's title is the file's name for .txt, and what stands under the key "title" elsewhere: shown beside examples, never measured.
 
@@ -14,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from extract import assets, fingerprint
+from extract import assets, fingerprint, standard_library
 from extract.config import is_hidden
 from extract.errors import CorpusRefusal
 
@@ -56,7 +57,7 @@ def read(corpus: str) -> Corpus:
     titles: list[str | None] = []
     cleaned, size = dict.fromkeys(_MARKS, 0), 0
     for file in files:
-        for text, title in _embedded(file) if corpus == assets.EMBEDDED else _documents(file):
+        for text, title in _SOURCES.get(corpus, _documents)(file):
             text = _clean(text, cleaned)
             size += len(text)
             if size > LARGEST_CORPUS:
@@ -72,13 +73,15 @@ def read(corpus: str) -> Corpus:
         # The length keeps the documents apart: "ab", "c" is another corpus than "a", "bc".
         digest.update(len(encoded).to_bytes(8, "little") + encoded)
     fingerprint.remember(fingerprint.of_state(files, "documents"), digest.hexdigest())
-    licence = assets.CORPUS_LICENCE if corpus == assets.EMBEDDED else None
+    licence = {assets.EMBEDDED: assets.CORPUS_LICENCE, standard_library.NAME: standard_library.LICENCE}.get(corpus)
     taken_out = {kind: n for kind, n in cleaned.items() if n}
     return Corpus(corpus_name(corpus), digest.hexdigest(), licence, tuple(documents), tuple(titles), taken_out)
 
 
 def corpus_name(corpus: str) -> str:
     """The corpus's name for the database: the file's, folder's or pattern's own name, never its path."""
+    if corpus == standard_library.NAME:
+        return standard_library.title()
     return assets.CORPUS_TITLE if corpus == assets.EMBEDDED else fingerprint.own_name(Path(corpus))
 
 
@@ -86,6 +89,8 @@ def _files(corpus: str) -> list[Path]:
     """The files of a corpus in canonical order."""
     if corpus == assets.EMBEDDED:
         return [assets.fetch_corpus()]
+    if corpus == standard_library.NAME:
+        return standard_library.modules()
     path = Path(corpus).expanduser()
     try:
         if path.is_dir():
@@ -133,6 +138,15 @@ def _documents(file: Path) -> Iterator[Document]:
 def _embedded(file: Path) -> Iterator[Document]:
     for article in json.loads(file.read_text(encoding="utf-8")).values():
         yield article["extract"], article["title"]
+
+
+def _python(file: Path) -> Iterator[Document]:
+    found = standard_library.passage(file)
+    return iter([found] if found else [])
+
+
+# The texts that are known by a word; anything else is a file, a folder or a pattern.
+_SOURCES = {assets.EMBEDDED: _embedded, standard_library.NAME: _python}
 
 
 def _plain(file: Path) -> Iterator[Document]:
