@@ -33,6 +33,16 @@ ENVIRONMENT = jinja2.Environment(
 
 
 @dataclass(frozen=True)
+class Chart:
+    """One chart: its place among the site's files, its text alternative, and the rows that it shows."""
+
+    slug: str
+    spec: dict[str, Any]
+    description: str
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
 class Drawing:
     """One figure of one run: its text, chart and place on the site."""
 
@@ -64,6 +74,11 @@ class Drawing:
         """Its lead and summary as plain text: for assistive technology, search engines and llms.txt."""
         return summary_of(self.reading)
 
+    @property
+    def chart(self) -> Chart:
+        """Its chart."""
+        return Chart(self.slug, self.spec, self.description, self.cells)
+
 
 @dataclass
 class Pages:
@@ -94,23 +109,23 @@ class Pages:
             spec=charts.stacked_bars(str(coverage["run_title"].value), str(coverage["legend"].value), cells, summary_of(reading)),
         )
 
-    def chart(self, drawing: Drawing, base: str, caption: str = "", height: int | None = None) -> str:
+    def chart(self, chart: Chart, base: str, caption: str = "", height: int | None = None) -> str:
         """The chart as HTML: pictures for all, and the specification for readers with JavaScript."""
-        context = {"slug": drawing.slug, "base": base, "alt": inert(drawing.description), "width": theme.WIDTH + 80}
-        return self.render("chart.html.j2", **context, spec=html.escape(script_safe(drawing.spec)), caption=caption, height=height)
+        context = {"slug": chart.slug, "base": base, "alt": inert(chart.description), "width": theme.WIDTH + 80}
+        return self.render("chart.html.j2", **context, spec=html.escape(script_safe(chart.spec)), caption=caption, height=height)
 
-    def write_chart(self, drawing: Drawing) -> None:
+    def write_chart(self, chart: Chart) -> None:
         """The chart's files: SVG in both schemes, PNG, specification and CSV."""
         folder = self.documents / "charts"
-        (folder / drawing.slug).parent.mkdir(parents=True, exist_ok=True)
+        (folder / chart.slug).parent.mkdir(parents=True, exist_ok=True)
         for scheme in ("light", "dark"):
-            (folder / f"{drawing.slug}-{scheme}.svg").write_text(charts.svg(drawing.spec, scheme), encoding="utf-8")
-        (folder / f"{drawing.slug}.png").write_bytes(charts.png(drawing.spec))
-        whole = {**drawing.spec, "config": theme.vega_config("light")}
-        (folder / f"{drawing.slug}.vl.json").write_text(
+            (folder / f"{chart.slug}-{scheme}.svg").write_text(charts.svg(chart.spec, scheme), encoding="utf-8")
+        (folder / f"{chart.slug}.png").write_bytes(charts.png(chart.spec))
+        whole = {**chart.spec, "config": theme.vega_config("light")}
+        (folder / f"{chart.slug}.vl.json").write_text(
             json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False) + "\n", encoding="utf-8"
         )
-        (folder / f"{drawing.slug}.csv").write_text(csv_of(drawing.cells), encoding="utf-8")
+        (folder / f"{chart.slug}.csv").write_text(csv_of(chart.rows), encoding="utf-8")
 
     def render(self, template: str, **context: object) -> str:
         """One template, with its queries appended where it asks for them."""

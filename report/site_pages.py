@@ -35,7 +35,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[
     folders = distinct_slugs(list(dict.fromkeys(run_id for run_id, *_ in wanted)))
     drawings = [pages.draw(run_id, figure, kind, words, folders[run_id]) for run_id, figure, kind, words in wanted]
     for drawing in drawings:
-        pages.write_chart(drawing)
+        pages.write_chart(drawing.chart)
         write_figure(pages, drawing, {other.figure: other for other in drawings if other.run_id == drawing.run_id})
     write_overview(pages, drawings)
     write_home(pages, drawings)
@@ -94,8 +94,8 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -
         uneven=drawing.kind == "heads" and len({row["range_heads"].value for row in drawing.ranges}) > 1,
         one_range=len(drawing.ranges) == 1,
         words={name: inert(text) for name, text in drawing.words.items()},
-        chart=pages.chart(drawing, "../../../"),
-        twin_chart=pages.chart(twin, "../../../", caption) if twin else "",
+        chart=pages.chart(drawing.chart, "../../../"),
+        twin_chart=pages.chart(twin.chart, "../../../", caption) if twin else "",
         downloads=" · ".join([*links, "[the whole file](../../data/headcount.duckdb)"]),
     )
 
@@ -107,7 +107,7 @@ def write_overview(pages: Pages, drawings: list[Drawing]) -> None:
         run = runs.setdefault(drawing.run_id, {"title": drawing.coverage["run_title"], "badge": badge(drawing), "charts": []})
         lead = drawing.reading.lead if drawing.reading else "No data."
         caption = f'<a href="{drawing.slug}/">{inert(drawing.title)}</a>: <span data-generated>{lead}</span>'
-        run["charts"].append(pages.chart(drawing, "../", caption))
+        run["charts"].append(pages.chart(drawing.chart, "../", caption))
     for run in runs.values():
         run["pairs"] = [run["charts"][first : first + 2] for first in range(0, len(run["charts"]), 2)]
     pages.write("figures.md", "figures.md.j2", runs=list(runs.values()))
@@ -137,11 +137,11 @@ def write_home(pages: Pages, drawings: list[Drawing]) -> None:
         run=pages.ledger.one("run_summary", run_id=primary.run_id) if primary else None,
         primary=primary,
         observations=primary.reading.observations[:HOME_OBSERVATIONS] if primary and primary.reading else (),
-        chart=pages.chart(primary, "", height=theme.HOME_HEIGHT) if primary else "",
+        chart=pages.chart(primary.chart, "", height=theme.HOME_HEIGHT) if primary else "",
         loudest=worked[0] if worked else None,
         quietest=worked[-1] if worked else None,
         reference=published,
-        reference_chart=pages.chart(published, "") if published else "",
+        reference_chart=pages.chart(published.chart, "") if published else "",
         query_line=f'duckdb headcount.duckdb "{line}"',
         query_output=output_of(pages.ledger.connection, line),
         flagship=any(drawing.run_id == FLAGSHIP for drawing in measured),
