@@ -206,7 +206,8 @@ def _decoded(data: bytes, file: Path, offset: int) -> str:
 def _title(title: object) -> str | None:
     """A title as it is kept: cleaned as the text is, in one line of bounded length."""
     line = " ".join(_clean(title, dict.fromkeys(_MARKS, 0)).split()) if isinstance(title, str) else ""
-    line = "".join(character for character in line if not is_hidden(character))
+    # Line ends are hidden characters too: first they become spaces, then spaces that others leave behind are joined.
+    line = " ".join("".join(character for character in line if not is_hidden(character)).split())
     return (line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1].rstrip() + "…") or None
 
 

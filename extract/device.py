@@ -90,7 +90,7 @@ def failures_told() -> Iterator[None]:
         yield
     except torch.AcceleratorError as error:
         fix = "run the same command again; committed shards are kept"
-        raise EnvironmentRefusal(f"the GPU failed: {str(error).splitlines()[0]}", "device", fix) from error
+        raise EnvironmentRefusal(f"the GPU failed: {next(iter(str(error).splitlines()), 'no reason given')}", "device", fix) from error
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """Run files: what is read, what a flag overrides, and what is refused."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from extract.config import RunConfig, plain_text, read, run_name
+from extract.config import RunConfig, is_hidden, plain_text, read, run_name
 from extract.errors import UsageRefusal
 
 RUNS = Path(__file__).parents[2] / "runs"
@@ -19,12 +20,15 @@ def run_file(tmp_path: Path) -> Path:
 
 def test_every_published_run_file_can_be_read() -> None:
     runs = {path.name: read(path) for path in RUNS.glob("*.toml")}
-    assert sorted(runs) == ["embedded.toml", "gpt2-xl.toml", "gpt2.toml"]
+    models = ["embedded", "gpt2-xl", "gpt2"]
+    assert sorted(runs) == sorted(f"{model}{text}.toml" for model in models for text in ("", "-code"))
+    for model in models:
+        prose, code = runs[f"{model}.toml"], runs[f"{model}-code.toml"]
+        assert (code.model, code.revision, code.window, code.corpus) == (prose.model, prose.revision, prose.window, "python")
     assert runs["embedded.toml"] == RunConfig("SmolLM2-135M", "embedded", "embedded", window=512, windows=64, shards=64)
     assert runs["gpt2-xl.toml"].revision == "15ea56dee5df4983c59b2538573817e1667135e2"
-    assert 1_000_000 < runs["gpt2-xl.toml"].windows * 1023 < 1_050_000
-    # The embedded text fills 1,016 windows of GPT-2's tokens.
-    assert (runs["gpt2-xl.toml"].windows, runs["gpt2-xl.toml"].calibration_windows) == (1000, 16)
+    # The embedded text fills 1,016 windows of GPT-2's tokens: twenty-four are left for a calibration.
+    assert (runs["gpt2-xl.toml"].windows, runs["gpt2-xl.toml"].calibration_windows) == (976, 16)
     assert all((run.repeated_windows, run.repeated_tokens, run.repeated_copies) == (64, 25, 2) for run in runs.values())
 
 
@@ -132,3 +136,17 @@ def test_texts_are_capped_and_hold_no_control_characters() -> None:
         plain_text("x" * 301, "source", "--source")
     with pytest.raises(UsageRefusal, match=r"control character U\+001B"):
         plain_text("red \x1b[31m", "source", "--source")
+
+
+def test_controls_and_characters_that_turn_a_line_are_hidden_and_none_that_is_seen() -> None:
+    hidden = [*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+    assert [f"U+{code:04X}" for code in hidden if not is_hidden(chr(code))] == []
+    seen = filter(str.isprintable, map(chr, range(sys.maxunicode + 1)))
+    # Joiners are part of words in Persian and in the languages of India, and of emoji.
+    assert [f"U+{ord(character):04X}" for character in (*seen, "\u200c", "\u200d") if is_hidden(character)] == []
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u2069", "\u2028", "\x85", "\x9b"])
+def test_a_text_with_a_hidden_character_is_refused_by_its_number(hidden: str) -> None:
+    with pytest.raises(UsageRefusal, match=rf"title holds the control character U\+{ord(hidden):04X} \(--title\); fix: remove it"):
+        plain_text(f"GPT-2{hidden}xl", "title", "--title")

@@ -49,6 +49,41 @@ def test_a_title_is_one_cleaned_line_of_bounded_length_and_stays_with_its_docume
     assert read.cleaned == {}
 
 
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        # Marks that turn the direction of what follows, and those that end them.
+        ("\u202aone\u202b two\u202c \u202dthree\u202e", "one two three"),
+        ("\u2066four\u2067 five\u2068 \u2069six", "four five six"),
+        # Controls: bell, escape, backspace and delete, and two of the second set.
+        ("se\x07ven\x1b[31m ei\bght\x7f", "seven[31m eight"),
+        ("ni\x80ne\x9f", "nine"),
+        # Ends of lines of all kinds are spaces.
+        ("a\tb\nc\x0bd\x0ce\rf\x1cg\x85h\u2028i\u2029j", "a b c d e f g h i j"),
+        # Nothing else goes: letters that are written from right to left, joiners, accents of their own.
+        ("\u05e9\u05dc\u05d5\u05dd \u0633\u0644\u0627\u0645", "\u05e9\u05dc\u05d5\u05dd \u0633\u0644\u0627\u0645"),
+        ("\U0001f469\u200d\U0001f680 e\u0301 \u4e2d\u6587", "\U0001f469\u200d\U0001f680 e\u0301 \u4e2d\u6587"),
+        ("\u202e\x07\u2069", None),
+        # What they leave behind is joined again.
+        ("\u202e spaced", "spaced"),
+        ("a \u202a b", "a b"),
+        ("\u202e \u202c", None),
+    ],
+)
+def test_characters_that_hide_or_turn_what_is_shown_are_dropped_from_titles(tmp_path: Path, title: str, kept: str | None) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": f"text {title} text", "title": title}), encoding="utf-8")
+    pyarrow.parquet.write_table(pa.table({"text": ["x"], "title": [title]}), tmp_path / "b.parquet")
+    read = corpus.read(str(tmp_path))
+    assert read.titles == (kept, kept)
+    # The text itself is measured as it is.
+    assert read.documents == (f"text {title} text", "x")
+
+
+def test_the_length_of_a_title_is_what_is_left_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": "x", "title": "\u202e" * 500 + "x" * corpus.LONGEST_TITLE}), encoding="utf-8")
+    assert corpus.read(str(tmp_path)).titles == ("x" * corpus.LONGEST_TITLE,)
+
+
 def test_the_hash_follows_the_documents_and_not_the_place(tmp_path: Path, write_text: Callable[..., Path]) -> None:
     here, there = write_text(5, 6), write_text(5, 6, name="elsewhere")
     assert corpus.read(str(here)).sha256 == corpus.read(str(there)).sha256 == corpus.identify(str(here))

@@ -1,5 +1,6 @@
 """The published file: what the views promise, and that everything in it is described."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planting import PLANTED, ROOT, add_published_counts, write_counters
+from planting import EDGES, PLANTED, ROOT, add_published_counts, write_counters
 
 from report import figures, publish, queries
 from report.errors import DatabaseRefusal, UsageRefusal
@@ -159,6 +160,86 @@ def test_a_head_crosses_an_edge_where_its_interval_reaches_into_another_band(tmp
 def test_residual_activation_takes_the_stored_edge_nearest_to_half_the_runs_mean(published: Path) -> None:
     # Every head writes .12 of the residual stream on average, so the target is .06; the edges around it are 2^-4 and 2^-4.125.
     assert ask(published, "select threshold from figure_threshold where figure = 'residual_activation'") == [(2**-4,)]
+
+
+def add_variant(path: Path, change: Change, variant: str, of: str) -> None:
+    """Another measure with bins of its own, as those of `of` but for the last three shards: there, one bin lower."""
+    change(path, f"""
+        insert into measure select '{variant}', title, unit, low, high, definition, source, condition, 1, 64, null, '{variant}_kind'
+            from measure where id = '{of}';
+        insert into histogram_bin select '{variant}_kind', bin, histogram_bin.low, histogram_bin.high
+            from histogram_bin join measure on measure.histogram_kind = kind where id = '{of}';
+        insert into shard_histogram
+            select run_id, shard, '{variant}_kind' as kind, layer, head, bin - case when shard > 4 then 1 else 0 end as bin, n
+            from shard_histogram join measure on measure.histogram_kind = kind where id = '{of}'
+    """)  # fmt: skip
+
+
+ACTIVE = "select mean from head_measure where measure = '{}' and layer = 2 and head = 0"
+
+
+def test_a_variant_of_a_measure_is_counted_at_the_threshold_of_its_figure(counters: Path, tmp_path: Path, change: Change) -> None:
+    # Head 0 of layer 2 is active on 48 and 52 % of the tokens, by turns; in the last three shards of eight, the variant just misses 1/2.
+    add_variant(counters, change, "activation_pct_1_64", of="activation_pct")
+    add_variant(counters, change, "activation_pct_without_loudest", of="activation_pct")
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load())
+    rows = "select figure, threshold from figure_threshold where measure = '{}'"
+    for variant in ("activation_pct_1_64", "activation_pct_without_loudest"):
+        assert ask(tmp_path / "h.duckdb", rows.format(variant)) == [("activation", 0.5)]
+        assert ask(tmp_path / "h.duckdb", ACTIVE.format(variant)) == [(pytest.approx((3 * 48 + 2 * 52) / 8),)]
+    assert ask(tmp_path / "h.duckdb", ACTIVE.format("activation_pct")) == [(pytest.approx(50.0),)]
+    # A variant has no bands: its figure shows the measure that it is named after.
+    assert ask(tmp_path / "h.duckdb", "select count(*) from head_band where figure = 'activation'") == [(PLANTED.size,)]
+
+
+def test_a_variants_threshold_moves_with_its_figures(counters: Path, tmp_path: Path, change: Change) -> None:
+    add_variant(counters, change, "activation_pct_1_64", of="activation_pct")
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    text = (ROOT / "report" / "figures" / "activation.toml").read_text()
+    # The edge below 1/2, where every token stands that is not active, but for those that the variant has one bin lower.
+    below = EDGES[EDGES.index(0.5) - 1]
+    (folder / "activation.toml").write_text(text.replace("threshold = 0.5", f"threshold = {below!r}"))
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load(folder))
+    assert ask(tmp_path / "h.duckdb", ACTIVE.format("activation_pct")) == [(100.0,)]
+    # All tokens of the first five shards; of the others 52, 48 and 52 %.
+    assert ask(tmp_path / "h.duckdb", ACTIVE.format("activation_pct_1_64")) == [(pytest.approx((500 + 52 + 48 + 52) / 8),)]
+
+
+def test_a_variant_takes_the_threshold_that_follows_the_run_from_its_own_edges(counters: Path, tmp_path: Path, change: Change) -> None:
+    add_variant(counters, change, "residual_activation_pct_1_64", of="residual_activation_pct")
+    # Half the mean share is .06; without 2^-4, the nearest edge is the one below.
+    change(counters, "delete from histogram_bin where kind = 'residual_activation_pct_1_64_kind' and low = 0.0625")
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load())
+    rows = "select measure, threshold from figure_threshold where figure = 'residual_activation' order by measure"
+    assert ask(tmp_path / "h.duckdb", rows) == [("residual_activation_pct", 2**-4), ("residual_activation_pct_1_64", 2**-4.125)]
+
+
+def test_only_what_is_named_after_a_figures_measure_takes_its_threshold(counters: Path, tmp_path: Path, change: Change) -> None:
+    for other in ("activation_pctile", "late_activation_pct"):
+        add_variant(counters, change, other, of="activation_pct")
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load())
+    assert ask(tmp_path / "h.duckdb", "select figure, measure, threshold from figure_threshold order by figure") == [
+        ("activation", "activation_pct", 0.5),
+        ("deviation_activation", "deviation_activation_pct", 0.5),
+        ("residual_activation", "residual_activation_pct", 2**-4),
+    ]
+    assert ask(
+        tmp_path / "h.duckdb", "select count(*) from head_measure where measure in ('activation_pctile', 'late_activation_pct')"
+    ) == [(0,)]
+
+
+def test_a_variant_of_a_measure_in_two_figures_has_the_threshold_of_the_first(counters: Path, tmp_path: Path, change: Change) -> None:
+    add_variant(counters, change, "activation_pct_1_64", of="activation_pct")
+    shutil.copytree(ROOT / "report" / "figures", tmp_path / "figures", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    text = (tmp_path / "figures" / "activation.toml").read_text()
+    stricter = text.replace("ordinal = 1\n", "ordinal = 9\n").replace("threshold = 0.5", "threshold = 0.75")
+    (tmp_path / "figures" / "a_stricter_one.toml").write_text(stricter)
+    publish.publish(counters, tmp_path / "h.duckdb", figures.load(tmp_path / "figures"))
+    rows = "select figure, threshold from figure_threshold where measure = 'activation_pct_1_64' order by threshold"
+    assert ask(tmp_path / "h.duckdb", rows) == [("activation", 0.5), ("a_stricter_one", 0.75)]
+    # At 3/4 no token would count.
+    assert ask(tmp_path / "h.duckdb", ACTIVE.format("activation_pct_1_64")) == [(pytest.approx((3 * 48 + 2 * 52) / 8),)]
 
 
 def test_a_run_without_a_measure_has_no_rows_in_its_figures(counters: Path, tmp_path: Path, change: Change) -> None:
