@@ -32,8 +32,10 @@ def add(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> Non
                 add_bands(connection, run_id, figure)
                 add_ranges(connection, run_id, figure, layers)
     add_published_figures(connection, first_ordinal=1 + max((f.ordinal for f in (*shown, *imported)), default=0))
-    counts = connection.execute("select distinct count(*) from shard group by run_id having count(*) > 1").fetchall()
-    rows = [(count - 1, float(stdtrit(count - 1, 0.975))) for (count,) in counts]
+    # For intervals over shards, over a calibration's windows, and over half of those.
+    most = "select max(n) from (select count(*) as n from shard group by run_id union all select windows from calibration)"
+    (largest,) = connection.execute(most).fetchall()[0]
+    rows = [(degrees, float(stdtrit(degrees, 0.975))) for degrees in range(1, largest or 1)]
     insert(connection, "student_t", rows)
 
 

@@ -29,6 +29,10 @@ STYLES = (
     ("high_pct", "whole"),
     ("pct", "one decimal"),
     ("points", "one decimal"),
+    ("nats", "three decimals"),
+    ("millinats", "two decimals"),
+    ("correlation", "three decimals"),
+    ("reliability", "three decimals"),
     ("p", "p-value"),
     ("effect", "two decimals"),
     ("ratio", "two decimals"),
@@ -56,6 +60,8 @@ def text_of(value: Value, style: str) -> str:
             text = f"{value:.1f}"
         case "two decimals":
             text = f"{value:.2f}"
+        case "three decimals":
+            text = f"{value:.3f}"
         case "whole":
             text = f"{value:.0f}"
         case "p-value":

@@ -23,12 +23,13 @@ class HeadsAuthor(Author):
             self.order(trend),
             self.steadiness(),
             self.only_once(),
+            self.outlier(),
         ]
         return Reading(
             f"{majority.say()}." if self.one_range else f"{majority.say()}, {trend.say()}.",
             self.summary(),
             most_notable(scored),
-            tuple(text for text in (self.largest_step(), self.top_heads(), printed_sums(self.ranges)) if text),
+            tuple(text for text in (self.spread(), self.largest_step(), self.top_heads(), printed_sums(self.ranges)) if text),
             tuple(text for text in (self.meaning(trend), self.agreement(twin) if twin else None) if text),
         )
 
@@ -104,6 +105,26 @@ class HeadsAuthor(Author):
         crossing = f"{coverage['crossing_heads'].word} of {counted(coverage['heads'], 'head')} ({coverage['crossing_pct']} %)"
         score = {"loose": 2.7, "mostly steady": 1.8}.get(found.decision, 1.2)
         return score, f"**{found.say()}.** The ninety-five per cent intervals of {crossing} cross an edge of their band."
+
+    def outlier(self) -> Scored | None:
+        """A layer whose heads lie far from those of the others; nothing where there is none."""
+        facts = self.ledger.one("outlier_layer", **self.keys)
+        found = self.claim("outlier", layers=facts["outlying_layers"])
+        if found.decision == "none":
+            return None
+        return 2.5, (
+            f"**{found.say()}.** Farthest out lies layer {facts['outlying_layer']}: its heads average {facts['layer_mean']}, where the "
+            f"middle layer has {facts['median_mean']}."
+        )
+
+    def spread(self) -> str:
+        """Where the middle half of the heads lies."""
+        facts = self.ledger.one("spread", **self.keys)
+        found = self.claim("spread", widths=facts["widths_ratio"])
+        return (
+            f"{found.say()}: the middle half of them lies between {facts['quarter_value']} and {facts['upper_value']}, the middle one at "
+            f"{facts['middle_value']}."
+        )
 
     def largest_step(self) -> str | None:
         """The largest difference between neighbouring ranges; nothing where two are equally large."""

@@ -132,8 +132,10 @@ def add_views(connection: duckdb.DuckDBPyConnection) -> None:
     measures = dict(connection.execute("select id, title || ', ' || unit || '.' from measure order by id").fetchall())
     columns = "".join(f", max(mean) filter (measure = {literal(name)}) as {identifier(name)}" for name in measures)
     connection.execute(
-        f"create view heads as select run_id, layer, head, kv_head{columns} from head "
-        "left join head_measure using (run_id, layer, head) group by run_id, layer, head, kv_head"
+        f"create view heads as select run_id, layer, head, kv_head{columns}, any_value(rise_millinats) as effect_millinats from head "
+        "left join head_measure using (run_id, layer, head) left join "
+        "(select run_id, layer, head, rise_millinats from head_effect where kind = 'attribution') using (run_id, layer, head) "
+        "group by run_id, layer, head, kv_head"
     )
     comment(connection, "view heads", "What does each head score on every measure? One row per (run_id, layer, head).")
     described = connection.execute("select table_name, column_name, comment from duckdb_columns() where comment is not null").fetchall()

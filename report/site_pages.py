@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from report import charts, definitions, proving, theme
+from report import charts, definitions, price, proving, sensitivity, theme, trust
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
 from report.pages import PRIMARY, TWINS, Drawing, Pages, distinct_slugs
@@ -41,6 +41,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[
     write_home(pages, drawings)
     pages.write("measures.md", "measures.md.j2", measures=ledger.ask("measures"))
     proving.write(pages)
+    price.write(pages)
     write_data(pages)
     return drawings
 
@@ -77,6 +78,8 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -
     twin = siblings.get(TWINS.get(drawing.figure, ""))
     caption = f'The twin: <a href="../{twin.slug.rpartition("/")[2]}/">{inert(twin.title)}</a>' if twin else ""
     title = "Published counts" if drawing.kind == "published" else str(drawing.coverage["figure_title"])
+    keys = {"run_id": drawing.run_id, "figure": drawing.figure}
+    sure = trust.read(pages.ledger, **keys) if drawing.reading else trust.NOTHING
     links = [f"[{name}](../../charts/{drawing.slug}{ending})" for name, ending in DOWNLOADS]
     pages.write(
         drawing.page,
@@ -96,6 +99,9 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -
         words={name: inert(text) for name, text in drawing.words.items()},
         chart=pages.chart(drawing.chart, "../../../"),
         twin_chart=pages.chart(twin.chart, "../../../", caption) if twin else "",
+        trust=sure,
+        sensitivity=sensitivity.charts_of(pages, drawing, sure),
+        depth=pages.render("depth.html.j2"),
         downloads=" · ".join([*links, "[the whole file](../../data/headcount.duckdb)"]),
     )
 

@@ -1,4 +1,5 @@
-// Charts: puts the live Vega chart in the place of the picture, in the reader's colour scheme and choice of colours; opens the query a fact links to.
+// Charts: puts the live Vega chart in the place of the picture, in the reader's colour scheme and choice of colours; opens the query a fact
+// links to; remembers how much of a figure page the reader wants to see.
 (function () {
   "use strict";
   const here = document.currentScript.src.replace(/headcount\.js.*$/, "");
@@ -38,12 +39,15 @@
 
   function dressed(spec, width, height) {
     const dressed = structuredClone(spec);
-    const bars = dressed.layer[0].encoding.color;
-    bars.scale.range = spec.usermeta.ramps[ramp()];
-    dressed.layer[1].encoding.fill.field = ramp() ? "inkSafe" : "ink";
-    bars.title = wrapped(spec.usermeta.legend, (width - 90) / 6);
-    bars.legend.titleLimit = width;
-    if (width < 560) bars.legend.columns = 3;
+    const coloured = dressed.layer.find(function (layer) { return layer.encoding.color; }).encoding.color;
+    if (spec.usermeta) {
+      coloured.scale.range = spec.usermeta.ramps[ramp()];
+      const printed = dressed.layer.find(function (layer) { return layer.encoding.fill; });
+      if (printed) printed.encoding.fill.field = ramp() ? "inkSafe" : "ink";
+      coloured.title = wrapped(spec.usermeta.legend, (width - 90) / 6);
+    }
+    coloured.legend.titleLimit = width;
+    if (width < 560) coloured.legend.columns = spec.usermeta ? 3 : 1;
     dressed.width = "container";
     if (height) dressed.height = height;
     dressed.autosize = { type: "fit-x", contains: "padding" };
@@ -62,7 +66,8 @@
   }
 
   function offerRamps(figure) {
-    if (figure.querySelector(".chart-ramp")) return;
+    const spec = figure.querySelector("template.chart-spec").content.textContent;
+    if (figure.querySelector(".chart-ramp") || !JSON.parse(spec).usermeta) return;
     const bar = document.createElement("div");
     bar.className = "chart-ramp";
     bar.setAttribute("role", "group");
@@ -91,9 +96,23 @@
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const details = target && target.querySelector("details");
     if (details) details.open = true;
+    const hidden = target && target.closest("[class^=depth-]");
+    const box = hidden && document.getElementById(hidden.className);
+    if (box) box.checked = true;
+  }
+
+  function keepDepth() {
+    document.querySelectorAll("fieldset.depth input").forEach(function (box) {
+      try { box.checked = sessionStorage.getItem("headcount-" + box.id) !== "off"; } catch (error) { /* all is shown */ }
+      box.addEventListener("change", function () {
+        try { sessionStorage.setItem("headcount-" + box.id, box.checked ? "on" : "off"); } catch (error) { /* for this page only */ }
+        drawAll();
+      });
+    });
   }
 
   function arrive() {
+    keepDepth();
     drawAll();
     openTarget();
   }
