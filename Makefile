@@ -16,10 +16,17 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 report: .venv/report  ## measure (RUN=runs/x.toml, or the best run for this machine) and build site/
-	@run="$(RUN)"; [ -n "$$run" ] || run=$$($(BIN)/python -m extract choose) && $(BIN)/python -m extract run "$$run" --out $(COUNTERS)
-# Without the embedded tokenizer and text (exit 5) the site is built all the same; its page on planted heads says how to fill it.
-	@$(BIN)/python -m extract prove --into $(COUNTERS) || [ $$? -eq 5 ]
+	@run="$(RUN)"; [ -n "$$run" ] || run=$$($(BIN)/python -m extract choose) && \
+	$(BIN)/python -m extract run "$$run" --out $(COUNTERS) && $(MAKE) --no-print-directory beside RUN="$$run"
 	@$(MAKE) --no-print-directory site
+
+# What stands beside a run: the same heads on code, where x.toml has an x-code.toml; the price of the threshold, in its short form; planted
+# heads. Where there is no text for it (exit 4) or something of the machine is missing (exit 5), its page says how to fill it.
+.PHONY: beside
+beside: .venv/report
+	@code="$(RUN:.toml=-code.toml)"; [ ! -f "$$code" ] || $(BIN)/python -m extract run "$$code" --out $(COUNTERS) || [ $$? -eq 5 ]
+	@$(BIN)/python -m extract calibrate "$(RUN)" --quick --out $(COUNTERS) || { code=$$?; [ $$code -eq 4 ] || [ $$code -eq 5 ]; }
+	@$(BIN)/python -m extract prove --into $(COUNTERS) || [ $$? -eq 5 ]
 
 site: .venv/report  ## build site/ from results/counters.duckdb, no model needed
 	@$(BIN)/python -m extract import-counts runs/gpt2-xl-published-counts.csv --into $(COUNTERS) --title "GPT-2 xl" --model-heads 1200 \

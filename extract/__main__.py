@@ -12,6 +12,7 @@ import typer
 from extract import config
 from extract.acceptance.command import acceptance
 from extract.bench.command import bench
+from extract.calibration.command import calibrate
 from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal
 from extract.interrupt import Interrupted
 from extract.next_command import typed
@@ -107,6 +108,7 @@ def windows(
     save_windows(chosen, out)
 
 
+app.command("calibrate")(calibrate)
 app.command("bench")(bench)
 app.command("acceptance")(acceptance)
 

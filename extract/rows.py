@@ -1,7 +1,7 @@
 """What is measured → Arrow tables, one per database table, as `Store.add` takes them."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -30,14 +30,17 @@ def run_rows(
     rows = {"run": pa.Table.from_pylist([run]), "head": pa.Table.from_pylist(heads)}
     if tokens:
         rows["worked_token"] = pa.Table.from_pylist(tokens)
-    return rows | dict(store.measure_rows(measures)) | _bin_rows(store, measures) | _kind_rows(store)
+    edges = {measure.histogram_kind: HISTOGRAM_EDGES for measure in measures if measure.histogram_kind}
+    return rows | dict(store.measure_rows(measures)) | bin_rows(store, edges) | _kind_rows(store)
 
 
-def _bin_rows(store: Store, measures: Iterable[Measure]) -> dict[str, pa.Table]:
+def bin_rows(store: Store, edges: Mapping[str, Sequence[float]]) -> dict[str, pa.Table]:
+    """The rows of table histogram_bin that are still to be added for these kinds of histogram, each by the edges of its bins.
+
+    Raises DatabaseRefusal where the file has a kind with other edges."""
     missing = []
-    for kind in sorted({measure.histogram_kind for measure in measures if measure.histogram_kind}):
-        edges = itertools.pairwise(HISTOGRAM_EDGES)
-        bins = [{"kind": kind, "bin": number, "low": low, "high": high} for number, (low, high) in enumerate(edges)]
+    for kind, of_kind in sorted(edges.items()):
+        bins = [{"kind": kind, "bin": number, "low": low, "high": high} for number, (low, high) in enumerate(itertools.pairwise(of_kind))]
         there = store.rows("from histogram_bin where kind = ? order by bin", kind)
         if not there:
             missing += bins

@@ -144,10 +144,10 @@ create table histogram_bin (
     high double not null check (isfinite(high))
 );
 comment on table histogram_bin is 'Edges of the histograms; a threshold must be one of them.';
-comment on column histogram_bin.kind is 'What is counted: relative_norm (r, relative to the layer''s mean), also by position and without the loudest head; relative_deviation; residual_share.';
+comment on column histogram_bin.kind is 'What is counted: relative_norm (r, relative to the layer''s mean), also by position and without the loudest head; relative_deviation; residual_share; kl.';
 comment on column histogram_bin.bin is 'Bin, counted from 0.';
-comment on column histogram_bin.low is 'Lower edge, part of the bin; a ratio.';
-comment on column histogram_bin.high is 'Upper edge, not part of the bin; a ratio.';
+comment on column histogram_bin.low is 'Lower edge, part of the bin; a ratio, of kl in nats.';
+comment on column histogram_bin.high is 'Upper edge, not part of the bin; a ratio, of kl in nats.';
 
 create table shard_histogram (
     run_id varchar not null,
@@ -323,3 +323,139 @@ comment on column planted_score.planted_as is 'What the head was planted as.';
 comment on column planted_score.measure is 'Measure, as in table measure.';
 comment on column planted_score.n is 'Tokens scored.';
 comment on column planted_score.total is 'Sum of the measure over them; a share each.';
+
+create table calibration (
+    run_id varchar not null,
+    calibration integer not null check (calibration >= 0),
+    quick boolean not null,
+    windows integer not null check (windows > 0),
+    window_tokens integer not null check (window_tokens > 0),
+    first_window integer not null,
+    ablated_windows integer not null,
+    threshold double not null check (isfinite(threshold)),
+    seed bigint not null,
+    dtype varchar not null,
+    device varchar not null,
+    hardware varchar not null,
+    versions json not null,
+    config json not null,
+    measured_on date not null
+);
+comment on table calibration is 'The price of a threshold: one row per calibration of a run. Complete when all its windows stand in intervention_window; of several, a complete one that is not quick counts before a quick one, then the greatest number.';
+comment on column calibration.run_id is 'Run.';
+comment on column calibration.calibration is 'Number of the calibration within the run, counted from 0.';
+comment on column calibration.quick is 'Whether it has the short list of interventions.';
+comment on column calibration.windows is 'Windows it asks for, numbered from 0; the run neither measured them nor took its mean outputs from them.';
+comment on column calibration.window_tokens is 'Tokens of each window that are read, the start token included.';
+comment on column calibration.first_window is 'Number of its window 0 in the text as the run cuts it, counted from 0.';
+comment on column calibration.ablated_windows is 'Windows, from window 0 on, on which single heads are ablated.';
+comment on column calibration.threshold is 'Threshold in r of the run''s figure: rival rules take as many pairs as lie below it, and bands of activation are counted at it.';
+comment on column calibration.seed is 'Seed of the random controls.';
+comment on column calibration.dtype is 'Floating-point type of the forward passes.';
+comment on column calibration.device is 'cpu or cuda.';
+comment on column calibration.hardware is 'Name of the processor or accelerator.';
+comment on column calibration.versions is 'Versions of Python, the libraries and Headcount, as JSON.';
+comment on column calibration.config is 'What was asked for, as JSON; the same again goes on with the same calibration.';
+comment on column calibration.measured_on is 'Day (UTC) on which it was begun.';
+
+create table intervention (
+    run_id varchar not null,
+    calibration integer not null,
+    intervention varchar not null,
+    ordinal integer not null check (ordinal >= 0),
+    treatment varchar not null check (treatment in ('zero', 'mean', 'shrink')),
+    rule varchar not null check (rule in (
+        'relative_norm', 'residual_share', 'raw_norm', 'deviation', 'sink_mass', 'gradient_output',
+        'random', 'random_matched', 'shrink', 'band', 'band_random')),
+    threshold double check (isfinite(threshold)),
+    reference varchar,
+    band_low double check (isfinite(band_low)),
+    band_high double check (isfinite(band_high)),
+    first_layer integer,
+    end_layer integer,
+    heads integer,
+    draw integer,
+    seed bigint
+);
+comment on table intervention is 'What a calibration changes in all layers at once, by a mask taken from the unchanged pass; a pair is a head at a token.';
+comment on column intervention.run_id is 'Run.';
+comment on column intervention.calibration is 'Calibration.';
+comment on column intervention.intervention is 'Name of the intervention, unique in its calibration.';
+comment on column intervention.ordinal is 'Order of the interventions, from 0.';
+comment on column intervention.treatment is 'zero: what the head writes, its constant part folded out, becomes nothing; mean: its mean over held-out windows; shrink: the same part less of every pair of a layer.';
+comment on column intervention.rule is 'How pairs are chosen. relative_norm, residual_share: below the threshold. raw_norm, deviation, gradient_output: the lowest, sink_mass: the highest, as many per layer as the reference has. random: as many per layer at random. random_matched: at random up to the reference''s squared norm per layer. shrink: all pairs, by the factor that takes that squared norm away. band: all tokens of the heads of a band and layer range. band_random: of as many other heads per layer, drawn at random.';
+comment on column intervention.threshold is 'Threshold below which pairs are taken, a ratio; of a rule that copies a reference, the reference''s; of a band, that of its activation.';
+comment on column intervention.reference is 'The intervention whose number of pairs, squared norm or number of heads it copies; null where it copies none.';
+comment on column intervention.band_low is 'Lower edge of the band of activation, part of it; in %.';
+comment on column intervention.band_high is 'Upper edge, not part of the band but for 100; in %.';
+comment on column intervention.first_layer is 'First layer of the range; null for all layers.';
+comment on column intervention.end_layer is 'Layer after the last one of the range; null for all layers.';
+comment on column intervention.heads is 'Heads that are changed; null where pairs are chosen one by one.';
+comment on column intervention.draw is 'Number of the random draw, counted from 0; null where nothing is drawn.';
+comment on column intervention.seed is 'Seed of the draw, together with the window; null where nothing is drawn.';
+
+create table intervention_window (
+    run_id varchar not null,
+    calibration integer not null,
+    intervention varchar not null,
+    "window" integer not null check ("window" >= 0),
+    tokens bigint not null check (tokens > 0),
+    pairs bigint not null check (pairs >= 0),
+    all_pairs bigint not null check (all_pairs > 0),
+    removed_squares double not null check (isfinite(removed_squares)),
+    all_squares double not null check (isfinite(all_squares)),
+    cross_entropy double not null check (isfinite(cross_entropy)),
+    clean_cross_entropy double not null check (isfinite(clean_cross_entropy)),
+    kl double not null check (isfinite(kl)),
+    top_changed bigint not null check (top_changed >= 0)
+);
+comment on table intervention_window is 'Sums of one intervention over one window; a window stands here with all its interventions or not at all.';
+comment on column intervention_window.run_id is 'Run.';
+comment on column intervention_window.calibration is 'Calibration.';
+comment on column intervention_window.intervention is 'Intervention.';
+comment on column intervention_window."window" is 'Window of the calibration, counted from 0.';
+comment on column intervention_window.tokens is 'Predictions scored: at every token but the first and the last.';
+comment on column intervention_window.pairs is 'Head-token pairs changed; the window''s first token is never touched.';
+comment on column intervention_window.all_pairs is 'Head-token pairs of the model, the window''s first token left out.';
+comment on column intervention_window.removed_squares is 'Sum of squared norms of what was taken from the heads'' outputs (treatment mean: of their differences from the mean), as they were in the unchanged pass.';
+comment on column intervention_window.all_squares is 'Sum of squared norms of all heads'' outputs, constant part folded out, in the unchanged pass.';
+comment on column intervention_window.cross_entropy is 'Sum of the cross-entropy of the next token over the predictions scored, in nats.';
+comment on column intervention_window.clean_cross_entropy is 'The same of the unchanged model, in nats.';
+comment on column intervention_window.kl is 'Sum over the predictions scored of KL(unchanged || changed), in nats.';
+comment on column intervention_window.top_changed is 'Predictions whose likeliest token changed.';
+
+create table intervention_kl (
+    run_id varchar not null,
+    calibration integer not null,
+    intervention varchar not null,
+    "window" integer not null,
+    bin integer not null,
+    n bigint not null check (n > 0)
+);
+comment on table intervention_kl is 'Predictions per bin of KL(unchanged || changed), per intervention and window; empty bins have no row.';
+comment on column intervention_kl.run_id is 'Run.';
+comment on column intervention_kl.calibration is 'Calibration.';
+comment on column intervention_kl.intervention is 'Intervention.';
+comment on column intervention_kl."window" is 'Window of the calibration, counted from 0.';
+comment on column intervention_kl.bin is 'Bin, as in histogram_bin for kind kl.';
+comment on column intervention_kl.n is 'Predictions whose KL falls in the bin.';
+
+create table calibration_head (
+    run_id varchar not null,
+    calibration integer not null,
+    "window" integer not null,
+    layer integer not null check (layer >= 0),
+    head integer not null check (head >= 0),
+    kind varchar not null check (kind in ('attribution', 'attribution_zero', 'ablation_mean', 'ablation_zero')),
+    n bigint not null check (n > 0),
+    total double not null check (isfinite(total))
+);
+comment on table calibration_head is 'What the loss owes to single heads: a first-order prediction for all of them, and the ablation of thirty, in one window.';
+comment on column calibration_head.run_id is 'Run.';
+comment on column calibration_head.calibration is 'Calibration.';
+comment on column calibration_head."window" is 'Window of the calibration, counted from 0.';
+comment on column calibration_head.layer is 'Layer, counted from 0.';
+comment on column calibration_head.head is 'Query head, counted from 0.';
+comment on column calibration_head.kind is 'attribution: predicted to first order for replacing the head''s output by its mean at every token but the first; attribution_zero: for zeroing it; ablation_mean, ablation_zero: what that did.';
+comment on column calibration_head.n is 'Predictions scored.';
+comment on column calibration_head.total is 'Rise of the summed cross-entropy, in nats: positive where the replacement makes the predictions worse.';

@@ -188,7 +188,7 @@ class Store:
         return {"measure": pa.Table.from_pylist(missing)} if missing else {}
 
     def unpublished(self) -> bool:
-        """Whether the working file holds runs or shards that the counters file lacks.
+        """Whether the working file holds runs, shards or calibrated windows that the counters file lacks.
 
         Raises DatabaseRefusal where the counters file holds some that the working file lacks: publishing would lose them."""
         with self._published() as there:
@@ -202,9 +202,11 @@ class Store:
 
     def _lacking(self, here: str, there: str) -> list[str]:
         """The runs of which one database holds rows that the other does not."""
+        windows = 'select run_id, calibration, "window"'
         query = f"""
             select run_id from (from {here}.run except from {there}.run)
             union select run_id from (select run_id, shard from {here}.shard except select run_id, shard from {there}.shard)
+            union select run_id from ({windows} from {here}.intervention_window except {windows} from {there}.intervention_window)
             union select 'planted heads' from (select version from {here}.planted_score except select version from {there}.planted_score)
             order by all"""
         return [row[0] for row in self.con.execute(query).fetchall()]

@@ -1,6 +1,4 @@
-"""
-
-ttention on what followed earlier copies, on seeded repeated random tokens: Σ p_ij over j ≤ i − 1 whose predecessor is the same token as
+"""Attention on what followed earlier copies, on seeded repeated random tokens: Σ p_ij over j ≤ i − 1 whose predecessor is the same token as
 i. Share in [0, 1]. Leaves out the start token and the first copy: only queries of the second and later copies are scored."""
 
 from jaxtyping import Float
