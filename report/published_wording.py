@@ -55,7 +55,7 @@ class PublishedAuthor(Author):
             if band["steps"].value and one_way and band["heads"].value and band["p"].value is not None:
                 place = f"/{band['band_label'].value}"
                 moves = self.claim("steps", place, up=band["steps_up"], down=band["steps_down"], steps=band["steps"])
-                found = self.claim("evidence", place, p=band["p"])
+                found = self.claim("evidence", place, p=band["adjusted_p"])
                 base = self.bands[0]
                 alike = (base["steps_up"].value, base["steps_down"].value) == (band["steps_up"].value, band["steps_down"].value)
                 return (

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from report import charts, definitions, price, proving, sensitivity, theme, trust
+from report import charts, definitions, labels, price, proving, sensitivity, theme, trust
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
 from report.pages import PRIMARY, TWINS, Drawing, Pages, distinct_slugs
@@ -42,6 +42,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[
     pages.write("measures.md", "measures.md.j2", measures=ledger.ask("measures"))
     proving.write(pages)
     price.write(pages)
+    labels.write(pages)
     write_data(pages)
     return drawings
 

@@ -12,8 +12,9 @@ PHRASES = {
 
 
 def decide(values: Values) -> str:
-    """By Somers' D of the band and its p-value after Holm's correction."""
+    """By Somers' D of the band and its p-value after Holm's correction; a hint at most where shifting the order of layers (`shift`) gives no
+    evidence."""
     effect, p = number(values, "effect"), number(values, "p")
     if not (abs(effect) >= SMALL_EFFECT and p < HINT):
         return "none"
-    return ("" if p < EVIDENCE else "hint of ") + ("rise" if effect > 0 else "fall")
+    return ("" if p < EVIDENCE and not number(values, "shift") >= EVIDENCE else "hint of ") + ("rise" if effect > 0 else "fall")

@@ -16,8 +16,8 @@ PHRASES = {
 def decide(values: Values) -> str:
     """Direction of the bands over depth and the strength of the evidence for it.
 
-    Free permutation of layers takes neighbours for strangers; where turning the order of layers around (`shift`) gives no hint, it is a
-    hint at most.
+    Free permutation of layers takes neighbours for strangers; where turning the order of layers around (`shift`) gives no evidence too, it
+    is a hint at most.
     """
     if number(values, "ranges") == 1:
         return "one range"
@@ -27,4 +27,4 @@ def decide(values: Values) -> str:
     if not (abs(effect) >= SMALL_EFFECT and p < HINT):
         return "none"
     shift = number(values, "shift")
-    return ("" if p < EVIDENCE and not shift >= HINT else "hint of ") + ("rise" if effect > 0 else "fall")
+    return ("" if p < EVIDENCE and not shift >= EVIDENCE else "hint of ") + ("rise" if effect > 0 else "fall")

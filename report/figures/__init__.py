@@ -16,9 +16,12 @@ from report.errors import UsageRefusal
 # Lowest band first; the last one stands on the baseline of the chart.
 COLOURS = ("red", "orange", "dark yellow", "light yellow", "green")
 REQUIRED = {"ordinal", "measure", "title", "legend", "bands", "words"}
-OPTIONAL = {"threshold", "threshold_half_mean_of", "selection", "ranges", "range_edges"}
+OPTIONAL = {"threshold", "threshold_half_mean_of", "selection", "ranges", "range_edges", "primary_test"}
 NAMES = {int: "whole number", str: "text", dict: "table"}
 WORDS = {"high", "low", "counts", "misreading"}
+# Tests that a figure may name as its one primary test, the first where it names none: the permutation of whole layers, of Somers' D over
+# all bands (report/trends.py). It is the only one that the texts have words for.
+PRIMARY_TESTS = ("layer_permutation",)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Figure:
     """One figure: which measure it shows, how heads fall into bands and layers into ranges, and the words its text needs.
 
     `threshold` is fixed; `threshold_half_mean_of` names a measure: the threshold is then the stored edge nearest to half the run's mean of
-    it.
+    it. `primary_test` is the one trend test that is named before the data; every other is a companion or corrected for their number.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Figure:
     selection: str = "*"
     ranges: int = 4
     range_edges: tuple[int, ...] | None = None
+    primary_test: str = PRIMARY_TESTS[0]
 
     def selects(self, run_id: str) -> bool:
         """True where the figure is drawn for this run."""
@@ -118,6 +122,7 @@ def read(path: Path) -> Figure:
         selection=str(content.get("selection", "*")),
         ranges=count_of_ranges(content.get("ranges", 4), path.name),
         range_edges=integer_edges(content["range_edges"], path.name) if "range_edges" in content else None,
+        primary_test=known_test(content.get("primary_test", PRIMARY_TESTS[0]), path.name),
     )
 
 
@@ -144,6 +149,13 @@ def count_of_ranges(count: Any, where: str) -> int:
     if not isinstance(count, int) or not 1 <= count <= 12:
         raise UsageRefusal(f"ranges = {count!r}", where, "give a whole number from 1 to 12")
     return count
+
+
+def known_test(name: Any, where: str) -> str:
+    """The primary test, refused unless it is one that a figure may name."""
+    if name not in PRIMARY_TESTS:
+        raise UsageRefusal(f"primary_test = {name!r}", where, f"use {' or '.join(PRIMARY_TESTS)}, or leave the key out")
+    return str(name)
 
 
 def threshold_of(content: dict[str, Any], where: str) -> float | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from labelled_heads import add_detectors
+from planted_calibration import add_calibration
 from planted_heads import add_planted_heads
 from planting import PLANTED, add_published_counts, write_counters
 
@@ -14,8 +16,9 @@ from report.build import Built, build
 
 @pytest.fixture(scope="session")
 def planted_counters(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight layers of three heads, the reference figure, and planted heads."""
-    return add_planted_heads(add_published_counts(write_counters(tmp_path_factory.mktemp("planted") / "counters.duckdb", PLANTED)))
+    """Eight layers of three heads with detectors and a calibration, the reference figure, and planted heads."""
+    path = write_counters(tmp_path_factory.mktemp("planted") / "counters.duckdb", PLANTED)
+    return add_calibration(add_detectors(add_planted_heads(add_published_counts(path))))
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_a_trend_needs_heads_effect_and_evidence(effect: float, p: float | None,
 
 
 @pytest.mark.parametrize(
-    ("shift", "decision"), [(0.03, "fall"), (0.19, "fall"), (0.2, "hint of fall"), (0.5, "hint of fall"), (None, "fall")]
+    ("shift", "decision"), [(0.03, "fall"), (0.049, "fall"), (0.05, "hint of fall"), (0.5, "hint of fall"), (None, "fall")]
 )
 def test_a_trend_that_the_shifts_do_not_support_is_a_hint(shift: float | None, decision: str) -> None:
     assert claims.RULES["trend"]({"effect": -0.3, "p": 0.01, "heads": 270, "shift": shift}) == decision

@@ -1,11 +1,27 @@
 """Trend tests against numbers worked by hand or simulated."""
 
+from pathlib import Path
+
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report.trends import by_ranges, circular_shift, cochran_armitage_exact, layer_permutation, somers_d
+from report import figures, publish, queries
+from report.errors import UsageRefusal
+from report.trends import (
+    band_effects,
+    by_ranges,
+    circular_shift,
+    circular_shifts,
+    cochran_armitage_exact,
+    holm,
+    layer_permutation,
+    layer_permutations,
+    permuted_ranges,
+    somers_d,
+)
 
 
 def test_somers_d_counts_pairs_of_heads_from_different_ranges() -> None:
@@ -59,3 +75,92 @@ def test_layer_effects_without_a_trend_are_rejected_at_about_the_level() -> None
         layers = np.stack([np.bincount(row, minlength=5) for row in bands])
         rejected += layer_permutation(layers, (0, 4, 8, 12, 16), draws=199).p < 0.05
     assert rejected / 300 < 0.09
+
+
+def test_the_effect_of_one_band_is_somers_d_of_in_it_or_not() -> None:
+    random = np.random.default_rng(5)
+    counts = random.integers(0, 6, size=(7, 4, 3))
+    for band in range(3):
+        inside = counts[..., band]
+        either = np.stack([counts.sum(-1) - inside, inside], axis=-1)
+        assert band_effects(counts)[..., band] == pytest.approx(somers_d(either))
+    # Range 0 has one of two heads in the band, range 1 both: of four pairs the deeper one alone is in it twice, the shallower one never.
+    assert band_effects(np.array([[1, 1], [0, 2]])).tolist() == [-0.5, 0.5]
+    assert band_effects(np.zeros((3, 2), dtype=int)).tolist() == [0, 0]
+
+
+def test_bands_and_their_whole_are_tested_on_the_same_orders_of_layers() -> None:
+    layers = np.random.default_rng(2).integers(0, 5, size=(12, 3))
+    edges = (0, 4, 8, 12)
+    whole, bands = layer_permutations(layers, edges, draws=499)
+    assert whole == layer_permutation(layers, edges, draws=499)
+    for band, found in enumerate(bands):
+        either = np.stack([layers.sum(-1) - layers[:, band], layers[:, band]], axis=-1)
+        alone = layer_permutation(either, edges, draws=499)
+        assert (found.value, found.p) == (pytest.approx(alone.value), alone.p)
+        assert found.test == "layer_permutation_of_band"
+        shifted = circular_shifts(layers, edges)[1][band]
+        assert (shifted.value, shifted.p) == (pytest.approx(alone.value), circular_shift(either, edges).p)
+
+
+def test_every_random_order_holds_each_layer_once() -> None:
+    # Powers of two: a sum over all layers says which of them it is made of.
+    layers = 2 ** np.arange(8)[:, None] * np.array([[1, 1000]])
+    drawn = permuted_ranges(layers, (0, 3, 8), draws=50)
+    assert drawn.sum(axis=1).tolist() == [[255, 255_000]] * 50
+    assert len(np.unique(drawn, axis=0)) > 10
+
+
+def test_holm_multiplies_the_smallest_most_and_keeps_the_order() -> None:
+    # .01 · 4, then .02 · 3 and .021 · 2, which may not fall below it, then .9 · 1.
+    assert holm(np.array([0.9, 0.01, 0.021, 0.02])) == pytest.approx([0.9, 0.04, 0.06, 0.06])
+    assert holm(np.array([0.5, 0.6])).tolist() == [1, 1]
+    assert holm(np.array([])).size == 0
+
+
+ROLES = "select test, role, band_ordinal, p, p_adjusted from test_result where figure = $1 order by test, band_ordinal"
+
+
+def test_one_test_of_a_figure_is_primary_and_its_bands_are_corrected_together(planted_counters: Path, tmp_path: Path) -> None:
+    publish.publish(planted_counters, tmp_path / "h.duckdb", figures.load())
+    with duckdb.connect(str(tmp_path / "h.duckdb"), read_only=True) as connection:
+        rows = connection.execute(ROLES, ["activation"]).fetchall()
+        assert [(test, role, band) for test, role, band, _, _ in rows] == [
+            ("circular_shift", "companion", None),
+            *(("circular_shift_of_band", "companion", band) for band in range(5)),
+            ("layer_permutation", "primary", None),
+            *(("layer_permutation_of_band", "other", band) for band in range(5)),
+        ]
+        assert [corrected for *_, corrected in rows[:7]] == [None] * 7
+        assert [corrected for *_, corrected in rows[7:]] == pytest.approx(holm(np.array([p for *_, p, _ in rows[7:]])))
+        totals = connection.execute(queries.question("band_totals").sql, {"run_id": "toy", "figure": "activation"}).fetchall()
+        assert sorted((row[0], row[-1]) for row in totals) == [(band, p) for _, _, band, p, _ in rows[7:]]
+        question = connection.execute(queries.question("band_trends").sql, {"run_id": "toy", "figure": "activation"}).fetchall()
+        assert [row[-2] for row in sorted(question)] == [p for *_, p, _ in rows[1:6]]
+        values = connection.execute("select value from test_result where figure = 'activation' and role = 'other' order by band_ordinal")
+        assert [row[4] for row in sorted(question)] == pytest.approx([value for (value,) in values.fetchall()])
+
+
+def test_of_published_counts_the_band_on_the_baseline_is_primary(planted_counters: Path, tmp_path: Path) -> None:
+    publish.publish(planted_counters, tmp_path / "h.duckdb", figures.load())
+    with duckdb.connect(str(tmp_path / "h.duckdb"), read_only=True) as connection:
+        rows = connection.execute(ROLES, ["reference"]).fetchall()
+        assert [(role, band) for _, role, band, _, _ in rows] == [("primary", 0), ("other", 1), ("other", 2), ("other", 3)]
+        assert (round(rows[0][3], 3), rows[0][4]) == (0.017, None)
+        # Yellow .114 · 3, orange .243 · 2, red .585 · 1.
+        assert [corrected for *_, corrected in rows[1:]] == pytest.approx([rows[1][3] * 3, rows[2][3] * 2, rows[3][3]])
+        totals = connection.execute(queries.question("band_totals").sql, {"run_id": "reference", "figure": "reference"}).fetchall()
+        assert [row[-1] for row in totals] == [p for *_, p, _ in rows]
+
+
+def test_a_figure_can_only_name_a_primary_test_that_there_is(tmp_path: Path) -> None:
+    activation = next(figure for figure in figures.load() if figure.id == "activation")
+    assert activation.primary_test == "layer_permutation"
+    text = (Path(figures.__file__).parent / "activation.toml").read_text()
+    (tmp_path / "mine.toml").write_text(text.replace('primary_test = "layer_permutation"', ""))
+    assert figures.load(tmp_path)[0].primary_test == "layer_permutation"
+    for wrong in ('"kruskal_wallis"', "7"):
+        (tmp_path / "mine.toml").write_text(text.replace('"layer_permutation"', wrong))
+        with pytest.raises(UsageRefusal, match=r"primary_test = .* \(mine.toml\); fix: use layer_permutation") as refusal:
+            figures.load(tmp_path)
+        assert "\n" not in str(refusal.value)

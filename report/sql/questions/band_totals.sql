@@ -18,8 +18,9 @@ with
         group by band_ordinal
     ),
     final as (
-        select per_band.*, test_result.p
+        select per_band.*, test_result.p, coalesce(test_result.p_adjusted, test_result.p) as adjusted_p
         from per_band
-        left join test_result on run_id = $run_id and figure = $figure and test_result.band_ordinal = per_band.band_ordinal
+        left join test_result
+            on run_id = $run_id and figure = $figure and test_result.band_ordinal = per_band.band_ordinal and role <> 'companion'
     )
 select * from final order by stack_ordinal
