@@ -22,6 +22,7 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
 from report import __version__, check, figures, pages, publish, queries, site_pages
+from report.comparisons.page import PairDrawing
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
 from report.progress import step
@@ -71,12 +72,12 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
         with reading(published) as connection:
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
-                drawings = site_pages.compose(ledger, Path(stage) / "docs", shown)
+                drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
             with step("rendering the site"):
-                render(Path(stage) / "docs", fresh, epoch(connection), drawings)
+                render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs)
             tables = check.fingerprints(connection)
         shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
-        site_pages.write_summary(fresh / "llms.txt", drawings)
+        site_pages.write_summary(fresh / "llms.txt", drawings, pairs)
         ledger.write(fresh / "facts.json", inputs, tables, check.manifest(fresh))
         if differences := check.check(published, fresh):
             what = f"the site differs from its file: {differences[0]}"
@@ -173,7 +174,7 @@ def epoch(connection: duckdb.DuckDBPyConnection) -> str:
     return str(int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())) if day else "0"
 
 
-def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Drawing]) -> None:
+def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Drawing], pairs: list[PairDrawing]) -> None:
     """Run MkDocs, strictly, from the staged documents into the fresh site.
 
     Raises:
@@ -182,7 +183,9 @@ def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Draw
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     # The theme prints titles as they are.
     figure_pages = [{inert(drawing.plain_title): drawing.page} for drawing in drawings]
-    navigation = [{"Figures": ["figures.md", *figure_pages]} if "Figures" in entry else entry for entry in settings["nav"]]
+    pair_pages = [{inert(pair.title): pair.page} for pair in pairs]
+    own = {"Figures": ["figures.md", *figure_pages], "Side by side": ["agreement.md", *pair_pages]}
+    navigation = [{title: own.get(title, address) for title, address in entry.items()} for entry in settings["nav"]]
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = seconds

@@ -31,8 +31,9 @@ STYLES = (
     ("points", "one decimal"),
     ("nats", "three decimals"),
     ("millinats", "two decimals"),
-    ("correlation", "three decimals"),
-    ("reliability", "three decimals"),
+    ("half_correlation", "four decimals"),
+    ("reliability", "four decimals"),
+    ("correlation", "two decimals"),
     ("p", "p-value"),
     ("effect", "two decimals"),
     ("ratio", "two decimals"),
@@ -62,6 +63,8 @@ def text_of(value: Value, style: str) -> str:
             text = f"{value:.2f}"
         case "three decimals":
             text = f"{value:.3f}"
+        case "four decimals":
+            text = f"{value:.4f}"
         case "whole":
             text = f"{value:.0f}"
         case "p-value":
@@ -124,6 +127,7 @@ class Ledger:
     connection: duckdb.DuckDBPyConnection
     facts: dict[str, Fact] = field(default_factory=dict)
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)
+    charts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def ask(self, question: str, **parameters: str) -> list[dict[str, Fact]]:
         """The rows of a question's answer, each value a fact by its column name.
@@ -132,15 +136,26 @@ class Ledger:
             DatabaseRefusal: DuckDB cannot answer; the file is damaged or was changed by hand.
         """
         query = queries.question(question)
+        rows = self.answer(query, parameters)
+        return [{column: self.note(query, parameters, row, column) for column in row} for row in rows]
+
+    def draw(self, slug: str, question: str, **parameters: str) -> list[dict[str, Fact]]:
+        """The rows of a question's answer for a chart of many points, which are not entered one by one: the chart names its question."""
+        query = queries.question(question)
+        self.charts[slug] = {"question": query.id, "sha256": query.sha256, "parameters": parameters}
+        rows = self.answer(query, parameters)
+        return [{column: fact_of(query, parameters, row, column) for column in row} for row in rows]
+
+    def answer(self, query: queries.Query, parameters: dict[str, str]) -> list[dict[str, Value]]:
+        """The rows of a question's answer as JSON knows them; raises DatabaseRefusal as `ask`."""
         try:
             answer = self.connection.execute(query.sql, parameters)
             columns = [column[0] for column in answer.description or ()]
-            rows = [dict(zip(columns, map(plain, row), strict=True)) for row in answer.fetchall()]
+            return [dict(zip(columns, map(plain, row), strict=True)) for row in answer.fetchall()]
         except duckdb.Error as error:
             raise DatabaseRefusal(
-                f"{question} failed: {str(error).splitlines()[0]}", "published file", "publish it again from the counters"
+                f"{query.id} failed: {str(error).splitlines()[0]}", "published file", "publish it again from the counters"
             ) from error
-        return [{column: self.note(query, parameters, row, column) for column in columns} for row in rows]
 
     def one(self, question: str, **parameters: str) -> dict[str, Fact]:
         """The only row of a question's answer."""
@@ -153,9 +168,7 @@ class Ledger:
 
     def note(self, query: queries.Query, parameters: dict[str, str], row: dict[str, Value], column: str) -> Fact:
         """One fact, entered in the ledger."""
-        key = tuple((name, row[name]) for name in query.key)
-        place = "/".join([*parameters.values(), query.id, *(str(value) for _, value in key), column])
-        fact = Fact(place, query.id, tuple(sorted(parameters.items())), key, column, row[column], text_of(row[column], style_of(column)))
+        fact = fact_of(query, parameters, row, column)
         self.facts[fact.id] = fact
         return fact
 
@@ -180,8 +193,16 @@ class Ledger:
         claims = [self.claims[name] for name in sorted(self.claims)]
         lines = ",\n".join(script_safe(entry) for entry in self.entries())
         judged = ",\n".join(script_safe(claim) for claim in claims)
-        head = f'"inputs": "{inputs}",\n"tables": {script_safe(tables)},\n"files": {script_safe(files)}'
+        about = {"inputs": inputs, "tables": tables, "files": files, "charts": self.charts}
+        head = ",\n".join(f'"{name}": {script_safe(value)}' for name, value in about.items())
         path.write_text(f'{{{head},\n"facts": [\n{lines}\n],\n"claims": [\n{judged}\n]}}\n', encoding="utf-8")
+
+
+def fact_of(query: queries.Query, parameters: dict[str, str], row: dict[str, Value], column: str) -> Fact:
+    """One value of one row of a question's answer."""
+    key = tuple((name, row[name]) for name in query.key)
+    place = "/".join([*parameters.values(), query.id, *(str(value) for _, value in key), column])
+    return Fact(place, query.id, tuple(sorted(parameters.items())), key, column, row[column], text_of(row[column], style_of(column)))
 
 
 def plain(value: Any) -> Value:

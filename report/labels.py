@@ -30,6 +30,7 @@ def run(ledger: Ledger, run_id: str) -> dict[str, object]:
     silent = [f"*{row['label']}*" for row in labels if row["passing_heads"].value == 0]
     extremes = [coverage[name].value for name in ("richest_ranges", "poorest_ranges")]
     return {
+        "lead": lead_of(ledger, run_id),
         "coverage": coverage,
         "both": both,
         "claims": claims(ledger, run_id, coverage, both),
@@ -46,6 +47,17 @@ def run(ledger: Ledger, run_id: str) -> dict[str, object]:
         "apart": [row for row in detectors if row["apart"].value],
         "has_planted": all(row["own_points"].value is not None for row in detectors),
     }
+
+
+def lead_of(ledger: Ledger, run_id: str) -> str:
+    """How many heads get a label: the page's first sentences, and the home page's."""
+    coverage = ledger.one("label_coverage", run_id=run_id)
+    facts = {"unclassified": coverage["unclassified_heads"], "heads": coverage["heads"]}
+    found = claim(ledger, "unclassified", f"{run_id}/labels", {}, **facts)
+    return (
+        f"**{found.say()}.** A label goes to {coverage['labelled_heads'].word} of {coverage['heads']} heads "
+        f"({coverage['labelled_pct']} %), none to {coverage['unclassified_heads'].word} ({coverage['unclassified_pct']} %)."
+    )
 
 
 def claims(ledger: Ledger, run_id: str, coverage: Row, both: Row) -> dict[str, Claim]:

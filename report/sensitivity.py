@@ -11,14 +11,16 @@ def charts_of(pages: Pages, drawing: Drawing, sure: Trust) -> str:
         return ""
     title, legend = str(drawing.coverage["run_title"].value), str(drawing.coverage["legend"].value)
     drawn = []
-    if sure.curve:
-        told = plain(sure.threshold or "")
-        spec = sensitivity_charts.threshold_bands(f"{title}: bands over the threshold", legend, sure.curve, told)
-        drawn.append(Chart(f"{drawing.slug}-thresholds", spec, told, sure.curve))
-    rows = pages.ledger.ask("ecdf", run_id=drawing.run_id, figure=drawing.figure)
-    told = plain(drawing.reading.details[0])
+    keys = {"run_id": drawing.run_id, "figure": drawing.figure}
+    if sure.threshold:
+        told, slug = plain(sure.threshold), f"{drawing.slug}-thresholds"
+        rows = pages.ledger.draw(slug, "threshold_curve", **keys)
+        spec = sensitivity_charts.threshold_bands(f"{title}: bands over the threshold", legend, rows, told)
+        drawn.append(Chart(slug, spec, told, rows))
+    told, slug = plain(drawing.reading.details[0]), f"{drawing.slug}-cumulative"
+    rows = pages.ledger.draw(slug, "ecdf", **keys)
     spec = sensitivity_charts.cumulative(f"{title}: cumulative share of heads", legend, rows, inner_edges(pages, drawing), told)
-    drawn.append(Chart(f"{drawing.slug}-cumulative", spec, told, rows))
+    drawn.append(Chart(slug, spec, told, rows))
     for chart in drawn:
         pages.write_chart(chart)
     return "\n".join(pages.chart(chart, "../../../") for chart in drawn)

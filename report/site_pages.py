@@ -7,6 +7,9 @@ from typing import Any
 import duckdb
 
 from report import charts, definitions, labels, price, proving, sensitivity, theme, trust
+from report.comparisons import agreement
+from report.comparisons import page as comparison_page
+from report.comparisons.page import PairDrawing
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
 from report.pages import PRIMARY, TWINS, Drawing, Pages, distinct_slugs
@@ -23,8 +26,8 @@ DOWNLOADS = (("CSV", ".csv"), ("SVG, light", "-light.svg"), ("SVG, dark", "-dark
 MISREADING = "Do not read a share of heads as a level of activity: a segment counts heads, and its colour is the published figure's own."
 
 
-def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[Drawing]:
-    """Copy the hand-written pages into `documents` and write the generated ones beside them; gives the figures drawn."""
+def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple[list[Drawing], list[PairDrawing]]:
+    """Copy the hand-written pages into `documents` and write the generated ones beside them; gives the figures and pairs drawn."""
     shutil.copytree(ROOT / "docs", documents)
     copy_assets(documents / "assets")
     (documents / "data").mkdir(exist_ok=True)
@@ -38,13 +41,13 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> list[
         pages.write_chart(drawing.chart)
         write_figure(pages, drawing, {other.figure: other for other in drawings if other.run_id == drawing.run_id})
     write_overview(pages, drawings)
-    write_home(pages, drawings)
+    pairs = comparison_page.write(pages, shown)
+    write_home(pages, drawings, pairs)
     pages.write("measures.md", "measures.md.j2", measures=ledger.ask("measures"))
-    proving.write(pages)
-    price.write(pages)
-    labels.write(pages)
+    for page in (agreement, proving, price, labels):
+        page.write(pages)
     write_data(pages)
-    return drawings
+    return drawings, pairs
 
 
 def copy_assets(folder: Path) -> None:
@@ -129,7 +132,7 @@ def badge(drawing: Drawing) -> str:
     return f"Imported: {coverage['source']}."
 
 
-def write_home(pages: Pages, drawings: list[Drawing]) -> None:
+def write_home(pages: Pages, drawings: list[Drawing], pairs: list[PairDrawing]) -> None:
     """The home page: the primary figure of one measured run – the flagship where it is there – and the published reference figure."""
     measured = [
         drawing for drawing in drawings if drawing.figure == PRIMARY and drawing.reading and drawing.coverage["kind"].value == "measured"
@@ -137,6 +140,7 @@ def write_home(pages: Pages, drawings: list[Drawing]) -> None:
     primary = next((drawing for drawing in measured if drawing.run_id == FLAGSHIP), measured[0] if measured else None)
     published = next((drawing for drawing in drawings if drawing.figure == REFERENCE and drawing.reading), None)
     worked = pages.ledger.ask("worked_token", run_id=primary.run_id, figure=PRIMARY) if primary else []
+    findings = home_findings(pages.ledger, primary.run_id, pairs) if primary else []
     line = f"from band_counts where figure = '{PRIMARY}'" if primary else "from band_counts"
     pages.write(
         "index.md",
@@ -151,8 +155,26 @@ def write_home(pages: Pages, drawings: list[Drawing]) -> None:
         reference_chart=pages.chart(published.chart, "") if published else "",
         query_line=f'duckdb headcount.duckdb "{line}"',
         query_output=output_of(pages.ledger.connection, line),
+        findings=findings,
+        priced=any(finding["page"] == "price.md" for finding in findings),
+        compared=bool(pairs),
         flagship=any(drawing.run_id == FLAGSHIP for drawing in measured),
     )
+
+
+def home_findings(ledger: Ledger, run_id: str, pairs: list[PairDrawing]) -> list[dict[str, str]]:
+    """What the other pages say first of the run on the home page."""
+    found = []
+    if ledger.connection.execute("select 1 from head_label where run_id = $1", [run_id]).fetchone():
+        found.append({"title": "What do heads attend to?", "text": labels.lead_of(ledger, run_id), "page": "labels.md", "link": "Labels"})
+    if ledger.connection.execute("select 1 from calibrations where run_id = $1", [run_id]).fetchone():
+        summary = ledger.one("price_summary", run_id=run_id)
+        text = price.lead_of(ledger, run_id, summary)
+        found.append({"title": "What do the quiet pairs cost?", "text": text, "page": "price.md", "link": "The price"})
+    for pair in pairs:
+        text = f"**{pair.reading.lead}** {pair.reading.summary}"
+        found.append({"title": "What changes on another text?", "text": text, "page": pair.page, "link": "Side by side"})
+    return found
 
 
 def output_of(connection: duckdb.DuckDBPyConnection, line: str) -> str:
@@ -200,8 +222,11 @@ def schema(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [{"name": name, "comment": inert(comment), "columns": columns[name], "view": place == 0} for name, comment, place in things]
 
 
-def write_summary(path: Path, drawings: list[Drawing]) -> None:
-    """llms.txt: one line per figure, the same text as on its page."""
+def write_summary(path: Path, drawings: list[Drawing], pairs: list[PairDrawing]) -> None:
+    """llms.txt: one line per figure and pair, the same text as on its page."""
     lines = ["# Headcount", "", "> A census of a language model's attention heads.", "", "## Figures", ""]
     lines += [f"- [{drawing.plain_title}]({drawing.page.removesuffix('.md')}/): {drawing.description}" for drawing in drawings]
+    if pairs:
+        lines += ["", "## Side by side", ""]
+        lines += [f"- [{pair.title}]({pair.page.removesuffix('.md')}/): {pair.chart.description}" for pair in pairs]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

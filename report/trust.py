@@ -18,11 +18,10 @@ class Trust:
     overall: list[Row]
     trends: list[tuple[Row, str]]
     threshold: str | None
-    curve: list[Row]
     crossing: list[Row]
 
 
-NOTHING = Trust((), [], [], None, [], [])
+NOTHING = Trust((), [], [], None, [])
 
 
 def read(ledger: Ledger, run_id: str, figure: str) -> Trust:
@@ -35,7 +34,6 @@ def read(ledger: Ledger, run_id: str, figure: str) -> Trust:
         overall=[row for row in intervals if row["place"].value == 0],
         trends=[(row, moved(ledger, keys, row)) for row in ledger.ask("band_trends", **keys) if row["adjusted_p"].value is not None],
         threshold=stepped(ledger, keys),
-        curve=ledger.ask("threshold_curve", **keys),
         crossing=ledger.ask("crossing_heads", **keys)[:MOST_CROSSING],
     )
 

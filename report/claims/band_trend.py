@@ -12,8 +12,10 @@ PHRASES = {
 
 
 def decide(values: Values) -> str:
-    """By Somers' D of the band and its p-value after Holm's correction; a hint at most where shifting the order of layers (`shift`) gives no
-    evidence."""
+    """By Somers' D of the band and its p-value after Holm's correction.
+
+    A hint at most where shifting the order of layers (`shift`) gives no evidence.
+    """
     effect, p = number(values, "effect"), number(values, "p")
     if not (abs(effect) >= SMALL_EFFECT and p < HINT):
         return "none"

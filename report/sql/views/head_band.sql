@@ -1,16 +1,21 @@
 -- question: in which layer range and band does each head of a figure fall?
 -- grain: one row per (run_id, figure, layer, head)
--- reads: figure, layer_range, band, head_mean, student_t
--- Bands are low closed and high open, the last one closed. crosses_edge: the 95 % interval reaches into another band.
+-- reads: figure, layer_range, band, head_mean, student_t, measure
+-- Bands are low closed and high open, the last one closed. crosses_edge: the 95 % interval, cut at the measure's own range, reaches into
+-- another band.
 with
     bounded as (
-        select head_mean.run_id, figure.figure, layer, head, mean, mean - t975 * se as low, mean + t975 * se as high
+        select head_mean.run_id, figure.figure, layer, head, mean,
+            case when se is not null then greatest(measure.low, mean - t975 * se) end as low,
+            case when se is not null then least(measure.high, mean + t975 * se) end as high
         from head_mean
         join figure on figure.measure = head_mean.measure and (head_mean.figure is null or head_mean.figure = figure.figure)
+        join measure on measure.id = head_mean.measure
         left join student_t on student_t.degrees_of_freedom = head_mean.shards - 1
     ),
     final as (
         select bounded.run_id, bounded.figure, bounded.layer, bounded.head, layer_range.range_ordinal, band.band_ordinal, bounded.mean as value,
+            bounded.low, bounded.high,
             coalesce(
                 (band.low > band_range.low and bounded.low < band.low) or (not band.closed_high and bounded.high >= band.high), false
             ) as crosses_edge

@@ -2,10 +2,13 @@
 -- grain: one row per (run_id, measure, figure, layer, head)
 -- reads: shard_total
 -- The mean is a ratio, sum of totals over sum of n; its error is the linearised ratio error with the shard as the unit of sampling.
+-- The design effect is the square of that error over the one that n independent tokens (windows, for a measure of windows) of the same spread
+-- would give: exactly 1 where every shard holds one value. Where the spread is no more than rounding, it has none.
 -- fsum takes the shards in order: without it, the last bit of a sum would depend on which thread came first.
 with
     summed as (
-        select run_id, measure, figure, layer, head, sum(n)::bigint as n, fsum(total order by shard) / sum(n) as mean, count(*) as shards
+        select run_id, measure, figure, layer, head, sum(n)::bigint as n, fsum(total order by shard) / sum(n) as mean, count(*) as shards,
+            fsum(total_of_squares order by shard) as sum_of_squares
         from shard_total
         group by run_id, measure, figure, layer, head
         having sum(n) > 0
@@ -22,8 +25,9 @@ with
             and summed.head = shard_total.head
         group by all
     ),
-    final as (
-        select summed.*, case when shards > 1 then sqrt(squares * shards / (shards - 1)) / n end as se
+    spread as (
+        select summed.*, case when shards > 1 then sqrt(squares * shards / (shards - 1)) / n end as se,
+            sum_of_squares - n * mean * mean as squares_about_mean
         from summed
         join squared
             on squared.run_id = summed.run_id
@@ -31,5 +35,10 @@ with
             and squared.figure is not distinct from summed.figure
             and squared.layer = summed.layer
             and squared.head = summed.head
+    ),
+    final as (
+        select * exclude (sum_of_squares, squares_about_mean),
+            case when squares_about_mean > 1e-10 * sum_of_squares then se * se * n * (n - 1) / squares_about_mean end as design_effect
+        from spread
     )
 select * from final

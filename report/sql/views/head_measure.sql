@@ -13,7 +13,7 @@ with
     final as (
         select head_mean.run_id, head_mean.layer, head_mean.head, head_mean.measure, head_mean.n, head_mean.mean, head_mean.se,
             case when se is not null then greatest(measure.low, mean - t975 * se) end as low,
-            case when se is not null then least(measure.high, mean + t975 * se) end as high
+            case when se is not null then least(measure.high, mean + t975 * se) end as high, head_mean.design_effect
         from head_mean
         join measure on measure.id = head_mean.measure
         left join first_figure on first_figure.measure = head_mean.measure

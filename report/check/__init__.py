@@ -1,0 +1,99 @@
+"""The check: a site is true when every number on it can be asked for again, and everything else on it is said twice alike.
+
+It parses the built HTML, asks the published file the question behind each fact, takes each claim's decision anew, and compares; it imports
+no renderer. It has two parts. The seal is what facts.json says of the bytes of every file and the content of every table: any change at all
+breaks it, unless facts.json is changed along. The rest holds without the seal, from what the file, the pages and their companions say:
+    definitions  views as in report/sql; labels that spell their edges; histograms that add up
+    facts        each question unchanged, each value the file's, each text one of its spellings, no value of an answer left out
+    claims       each decision follows from its facts
+    pages        facts as in facts.json, linked to their queries, with fitting units, in the order of the answer in tables; phrases that
+                 follow from decisions and stand with facts about the same thing; no digit outside a fact; queries shown as they are
+    words        every word and heading of a page as the search index has it
+    links        every address leads somewhere; downloads, figures, navigation and llms.txt lead to what they name
+    charts       page, specification, CSV and both SVG pictures show one answer; alternative texts say the finding
+What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
+hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
+counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from report.check.charts import compare_charts
+from report.check.definitions import compare_definitions
+from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
+from report.check.links import compare_links
+from report.check.page import Page, read_page, stray_digits
+from report.check.pages import Pages
+from report.check.recount import Answers, Recount
+from report.check.spelling import spelling
+from report.check.words import compare_words
+from report.errors import DatabaseRefusal
+
+__all__ = [
+    "DOWNLOAD",
+    "SEAL",
+    "Recount",
+    "check",
+    "differences",
+    "fingerprints",
+    "manifest",
+    "read_ledger",
+    "spelling",
+    "stray_digits",
+]
+
+# The parts that compare with the hashes of facts.json; whoever changes a file and facts.json alike passes them.
+SEAL = ("tables", "files")
+
+
+def check(published: Path, site: Path) -> list[str]:
+    """All differences between a site and its file, worst first; empty where there is none.
+
+    Raises:
+        DatabaseRefusal: the file or the site's facts.json cannot be read.
+    """
+    return [text for found in differences(published, site).values() for text in found]
+
+
+def differences(published: Path, site: Path) -> dict[str, list[str]]:
+    """All differences by the part of the check that found them.
+
+    Raises:
+        DatabaseRefusal: the file or the site's facts.json cannot be read.
+    """
+    ledger = read_ledger(site)
+    try:
+        with duckdb.connect(str(published), read_only=True, config={"enable_external_access": False}) as connection:
+            found, recount = compare_file(connection, ledger)
+            download = compare_download(site, fingerprints(connection), published)
+            return found | compare_site(site, recount) | {"download": download}
+    except duckdb.Error as error:
+        raise DatabaseRefusal(
+            f"DuckDB cannot read it: {str(error).splitlines()[0]}", published.name, "build the site again from the counters"
+        ) from error
+
+
+def compare_file(connection: duckdb.DuckDBPyConnection, ledger: dict[str, Any]) -> tuple[dict[str, list[str]], Recount]:
+    """The parts of the check that ask the published file, and the recount with its answers."""
+    tables = compare_tables(fingerprints(connection), ledger)
+    definitions = list(compare_definitions(connection))
+    recount = Recount(Answers(connection), ledger)
+    return {"tables": tables, "definitions": definitions, "facts": list(recount.differences())}, recount
+
+
+def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
+    """The parts of the check that read the site's files."""
+    pages: dict[str, Page] = {}
+    for path in sorted(site.rglob("*.html")):
+        page = read_page(site, path)
+        pages[page.name] = page
+    facts = Pages(recount)
+    return {
+        "pages": [f"{page.name}: {text}" for page in pages.values() for text in facts.differences(page)],
+        "words": list(compare_words(site, pages)),
+        "links": list(compare_links(site, pages)),
+        "charts": list(compare_charts(site, pages, facts)),
+        "files": compare_files(site, recount.ledger),
+    }

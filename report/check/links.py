@@ -1,0 +1,106 @@
+"""Links, titles and summaries: what leads from page to page must arrive, under the name of what it leads to."""
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from report.check.ledger import DOWNLOAD
+from report.check.page import Page, squeeze
+
+SITE_NAME = " - Headcount"
+ELSEWHERE = re.compile(r"[a-z]+:|//")
+# What a download is called, and how its address ends.
+DOWNLOADS = {"CSV": ".csv", "SVG, light": "-light.svg", "SVG, dark": "-dark.svg", "PNG": ".png", "Vega-Lite": ".vl.json"}
+WHOLE_FILE = ("the whole file", "headcount.duckdb")
+ENTRY = re.compile(r"- \[(.*)\]\(([^()]*)\): (.*)")
+
+
+def compare_links(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
+    """Links that lead nowhere or to something else than they say, and summaries that differ from their page."""
+    # The error page is shown at any address, so its own are from the root of the host.
+    own = {name: page for name, page in pages.items() if name != "404.html"}
+    arrivals: dict[str, bool] = {}
+    usual = Counter(entry for page in own.values() for entry in set(page.navigation))
+    for page in own.values():
+        for address in sorted(page.addresses):
+            if address not in arrivals:
+                arrivals[address] = arrives(address, site, pages)
+            if not arrivals[address]:
+                yield f"{page.name}: {address} leads nowhere"
+        rare = {entry for entry in page.navigation if usual[entry] < len(own)}
+        yield from (f"{page.name}: “{label}” in the navigation leads to {target}" for label, target in sorted(rare))
+        yield from (f"{page.name}: {text}" for text in (*compare_names(page, own), *compare_targets(page, own)))
+    yield from compare_summary(site, own)
+
+
+def arrives(address: str, site: Path, pages: Mapping[str, Page]) -> bool:
+    """True where an address is a file of the site – or of another host – and its anchor stands there."""
+    if ELSEWHERE.match(address):
+        return True
+    place, _, anchor = address.partition("#")
+    page = pages.get(place) or pages.get(f"{place}index.html") or pages.get(f"{place}/index.html")
+    if page is not None:
+        return not anchor or anchor in page.anchors
+    return (site / place).is_file()
+
+
+def compare_names(page: Page, pages: Mapping[str, Page]) -> Iterator[str]:
+    """The page's title and table of contents, against its headings and its name in the navigation."""
+    title = page.title.removesuffix(SITE_NAME)
+    names = {label for label, target in page.navigation if target in (page.folder, page.name)}
+    if title not in {page.heading, *names} and page.folder:
+        yield f"title “{title}” is neither its heading nor its name in the navigation"
+    headings = {
+        anchor: squeeze(html.unescape(re.sub(r"<[^>]+>", "", text)))
+        for anchor, text in re.findall(r'<h[1-6] id="([^"]*)"[^>]*>(.*?)</h[1-6]>', page.html, re.DOTALL)
+    }
+    for label, target in page.contents:
+        heading = headings.get(target.removeprefix("#"))
+        if heading is not None and heading != label:
+            yield f"contents: “{label}” leads to “{heading}”"
+
+
+def compare_targets(page: Page, pages: Mapping[str, Page]) -> Iterator[str]:
+    """Links to downloads and figures that lead to those of another figure than the one they stand with."""
+    shown = {chart.slug for chart in page.charts}
+    own = {slug for slug in shown if page.folder == f"figures/{slug}/"} or shown
+    for link in page.links:
+        if link.label in WHOLE_FILE and link.target != DOWNLOAD:
+            yield f"“{link.label}” leads to {link.target}"
+        ending = DOWNLOADS.get(link.label)
+        if ending and link.target not in {f"charts/{slug}{ending}" for slug in own}:
+            yield f"“{link.label}” leads to {link.target}"
+        figure = re.fullmatch(r"figures/(.+)/", link.target)
+        if not figure or f"{link.target}index.html" not in pages or link.chart in ("", figure.group(1)):
+            continue
+        # A link that stands after a chart leads to that chart's page, unless it names another.
+        if link.inside or not pages[f"{link.target}index.html"].heading.endswith(link.label):
+            yield f"“{link.label}” leads to {link.target}, beside the chart of {link.chart}"
+
+
+def compare_summary(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
+    """llms.txt, whose lines are the titles and descriptions of the pages that they name."""
+    try:
+        lines = (site / "llms.txt").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        yield "llms.txt is missing or cannot be read"
+        return
+    named = set()
+    for line in lines:
+        if entry := ENTRY.fullmatch(line):
+            title, target, description = entry.groups()
+            page = pages.get(f"{target}index.html")
+            named.add(target)
+            if page is None or page.title.removesuffix(SITE_NAME) != title or page.description != squeeze(description):
+                yield f"llms.txt: the line of {target} is not that page's title and description"
+        elif line.startswith("> ") and "index.html" in pages and pages["index.html"].description != line.removeprefix("> "):
+            yield "llms.txt: its description is not that of the home page"
+        elif line.startswith("# ") and not all(page.title.endswith(line.removeprefix("# ")) for page in pages.values()):
+            yield "llms.txt: its title is not the site's"
+        elif line and not line.startswith(("> ", "# ", "## ")):
+            yield f"llms.txt: “{line}” is the line of no page"
+    charts = {chart.slug for page in pages.values() for chart in page.charts}
+    missing = {f"figures/{slug}/" for slug in charts if f"figures/{slug}/index.html" in pages} - named
+    yield from (f"llms.txt: no line of {target}" for target in sorted(missing))
