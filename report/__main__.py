@@ -1,4 +1,4 @@
-"""The command line of the report: build a site from a counters file, or check a built one against its file."""
+"""The command line of the report: build a site from a counters file, check a built one against its file, set two runs side by side."""
 
 import signal
 import sys
@@ -58,6 +58,21 @@ def check(
         print(f"{len(differences)} differences between {site} and {published}", file=sys.stderr)
         raise typer.Exit(1)
     print(f"{site} says what {published} holds")
+
+
+@app.command()
+def diff(
+    database: Annotated[Path, typer.Argument(help="A counters file, or a published one.")],
+    run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="The first run.")],
+    run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="The second run; differences are second minus first.")],
+    figure: Annotated[str | None, typer.Option(help="Figure to show head by head; activation where it is not given.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare two runs of one file head by head: what they share, in what they differ, and which heads do."""
+    del debug
+    from report.comparisons.diff import diff as compare
+
+    print(compare(database, run_a, run_b, figure), end="")
 
 
 @app.command()

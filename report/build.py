@@ -75,11 +75,13 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
                 drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
             with step("rendering the site"):
                 render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs)
-            tables = check.fingerprints(connection)
-        shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
-        site_pages.write_summary(fresh / "llms.txt", drawings, pairs)
-        ledger.write(fresh / "facts.json", inputs, tables, check.manifest(fresh))
-        if differences := check.check(published, fresh):
+            with step("checking the site"):
+                tables = check.fingerprints(connection)
+                shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
+                site_pages.write_summary(fresh / "llms.txt", drawings, pairs)
+                ledger.write(fresh / "facts.json", inputs, tables, check.manifest(fresh))
+                found = check.differences_of(connection, tables, published, fresh)
+        if differences := [text for part in found.values() for text in part]:
             what = f"the site differs from its file: {differences[0]}"
             raise DatabaseRefusal(what, "report check", "report this as a bug, with the counters file")
         replace_folder(fresh, site)
@@ -163,8 +165,8 @@ def replace_folder(fresh: Path, site: Path) -> None:
 def reading(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published file, read-only, with its views computed once: every question reads them many times."""
     with duckdb.connect(str(published), read_only=True) as connection:
-        for view in queries.views():
-            connection.execute(f"create temp table {view.id} as from {view.id}")
+        for view in queries.asked_views():
+            connection.execute(f"create temp table {view} as from {view}")
         yield connection
 
 

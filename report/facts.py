@@ -25,6 +25,7 @@ WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 # `report check` has a table of its own.
 STYLES = (
     ("pair_pct", "whole"),
+    ("level_pct", "whole"),
     ("low_pct", "whole"),
     ("high_pct", "whole"),
     ("pct", "one decimal"),

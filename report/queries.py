@@ -64,3 +64,13 @@ def views() -> tuple[Query, ...]:
     found = {path.stem: read(path) for path in sorted((SQL / "views").glob("*.sql"))}
     order = TopologicalSorter({name: sorted(set(view.reads) & found.keys()) for name, view in found.items()}).static_order()
     return tuple(found[name] for name in order)
+
+
+@cache
+def asked_views() -> tuple[str, ...]:
+    """The views that some question reads, by itself or through another view, each after those it reads."""
+    reads = {view.id: set(view.reads) for view in views()}
+    wanted = {name for question in questions().values() for name in question.reads}
+    while more := {name for view in wanted & reads.keys() for name in reads[view]} - wanted:
+        wanted |= more
+    return tuple(view.id for view in views() if view.id in wanted)

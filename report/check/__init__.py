@@ -36,7 +36,9 @@ __all__ = [
     "SEAL",
     "Recount",
     "check",
+    "compare_download",
     "differences",
+    "differences_of",
     "fingerprints",
     "manifest",
     "read_ledger",
@@ -63,21 +65,26 @@ def differences(published: Path, site: Path) -> dict[str, list[str]]:
     Raises:
         DatabaseRefusal: the file or the site's facts.json cannot be read.
     """
-    ledger = read_ledger(site)
     try:
         with duckdb.connect(str(published), read_only=True, config={"enable_external_access": False}) as connection:
-            found, recount = compare_file(connection, ledger)
-            download = compare_download(site, fingerprints(connection), published)
-            return found | compare_site(site, recount) | {"download": download}
+            return differences_of(connection, fingerprints(connection), published, site)
     except duckdb.Error as error:
         raise DatabaseRefusal(
             f"DuckDB cannot read it: {str(error).splitlines()[0]}", published.name, "build the site again from the counters"
         ) from error
 
 
-def compare_file(connection: duckdb.DuckDBPyConnection, ledger: dict[str, Any]) -> tuple[dict[str, list[str]], Recount]:
+def differences_of(connection: duckdb.DuckDBPyConnection, tables: dict[str, str], published: Path, site: Path) -> dict[str, list[str]]:
+    """All differences by part, for a file that is open already and whose `fingerprints` are known; as after a build."""
+    found, recount = compare_file(connection, tables, read_ledger(site))
+    return found | compare_site(site, recount) | {"download": compare_download(site, tables, published)}
+
+
+def compare_file(
+    connection: duckdb.DuckDBPyConnection, found: dict[str, str], ledger: dict[str, Any]
+) -> tuple[dict[str, list[str]], Recount]:
     """The parts of the check that ask the published file, and the recount with its answers."""
-    tables = compare_tables(fingerprints(connection), ledger)
+    tables = compare_tables(found, ledger)
     definitions = list(compare_definitions(connection))
     recount = Recount(Answers(connection), ledger)
     return {"tables": tables, "definitions": definitions, "facts": list(recount.differences())}, recount

@@ -31,8 +31,8 @@ class Answers:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self.known: dict[Place, list[dict[str, Any]]] = {}
-        for view in queries.views():
-            connection.execute(f"create temp table {view.id} as from {view.id}")
+        for view in queries.asked_views():
+            connection.execute(f"create temp table if not exists {view} as from {view}")
 
     def __call__(self, question: str, parameters: str) -> list[dict[str, Any]]:
         """The rows of an answer, values as facts.json holds them."""

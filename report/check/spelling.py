@@ -6,7 +6,7 @@ from typing import Any
 
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 # Decimals by the end of a column's name.
-WHOLE = ("low_pct", "high_pct", "pair_pct")
+WHOLE = ("low_pct", "high_pct", "pair_pct", "level_pct")
 ONE_DECIMAL = ("pct", "points")
 TWO_DECIMALS = ("effect", "ratio", "norm", "mean", "value", "low", "high", "millinats", "correlation")
 THREE_DECIMALS = ("nats",)

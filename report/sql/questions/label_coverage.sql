@@ -44,7 +44,7 @@ with
         where run_id = $run_id and not apart
     ),
     rule as (
-        select 100 * max(level) as level_percent, count(*) filter (not apart) as detectors,
+        select 100 * max(level) as level_pct, count(*) filter (not apart) as detectors,
             count(*) filter (not apart and not finds) as silent_detectors, 100 * max(margin) filter (apart) as sink_margin_points
         from asked
     ),
