@@ -2,7 +2,9 @@
 
 Every text in a chart – percentages, labels, counts – is made here in Python and handed on as text: JavaScript rounds otherwise."""
 
+import json
 import textwrap
+from functools import cache, lru_cache
 from typing import Any
 
 import altair as alt
@@ -44,7 +46,8 @@ def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], descript
         ),
     )
     tallest = max((row["high"] for row in rows), default=1)
-    y = alt.Y("low:Q", title="# heads", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(domain=[0, tallest * theme.HEADROOM], nice=False))
+    axis = alt.Axis(values=list(range(0, tallest + 1, step_of(tallest))), format="d")
+    y = alt.Y("low:Q", title="# heads", axis=axis, scale=alt.Scale(domain=[0, tallest * theme.HEADROOM], nice=False))
     bars = base.mark_bar(stroke="#2b3036", strokeWidth=0.7).encode(x=x, y=y, y2="high:Q", color=colour, tooltip=tooltip)
     labels = (
         base.transform_filter(f"(datum.high - datum.low) / {tallest * theme.HEADROOM} * height >= {theme.LABEL_PIXELS}")
@@ -53,10 +56,15 @@ def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], descript
         .encode(x=x, y="middle:Q", text="percent:N", fill=alt.Fill("ink:N", scale=None, legend=None), tooltip=tooltip)
     )
     chart = alt.layer(bars, labels).properties(width=theme.WIDTH, height=theme.HEIGHT, title=title, description=description)
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)
     spec["usermeta"] = {"legend": legend, "ramps": [[theme.fill(name, safe) for _, _, name in bands] for safe in (False, True)]}
     return spec
+
+
+def step_of(tallest: int) -> int:
+    """Heads from one mark of the axis to the next: one, two or five times a power of ten, for at most ten marks."""
+    return next(step for power in range(9) for step in (10**power, 2 * 10**power, 5 * 10**power) if 9 * step >= tallest)
 
 
 def segments(cells: list[dict[str, Fact]]) -> list[Segment]:
@@ -77,17 +85,28 @@ def segments(cells: list[dict[str, Fact]]) -> list[Segment]:
 
 def svg(spec: dict[str, Any], scheme: str) -> str:
     """The chart as SVG, without JavaScript, in the light or dark scheme."""
-    picture: str = vl_convert.vegalite_to_svg({**spec, "config": theme.vega_config(scheme)}, vl_version="6.4")
-    return picture
+    return _svg(json.dumps({**spec, "config": theme.vega_config(scheme)}))
 
 
 def png(spec: dict[str, Any]) -> bytes:
     """The chart as PNG on white, at twice its size."""
-    config = theme.vega_config("light") | {"background": "white"}
-    picture: bytes = vl_convert.vegalite_to_png({**spec, "config": config}, vl_version="6.4", scale=2)
+    return _png(json.dumps({**spec, "config": theme.vega_config("light") | {"background": "white"}}))
+
+
+# A picture hangs on its specification alone: a process that builds more sites than one draws each picture once.
+@lru_cache(maxsize=1024)
+def _svg(spec: str) -> str:
+    picture: str = vl_convert.vegalite_to_svg(spec, vl_version="6.4")
     return picture
 
 
+@lru_cache(maxsize=1024)
+def _png(spec: str) -> bytes:
+    picture: bytes = vl_convert.vegalite_to_png(spec, vl_version="6.4", scale=2)
+    return picture
+
+
+@cache
 def script() -> str:
     """Vega, Vega-Lite and vega-embed as one script that defines `vegaEmbed`; nothing is loaded from another host."""
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="6.4")

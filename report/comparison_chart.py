@@ -57,7 +57,7 @@ def scatter(title: str, axis: str, names: tuple[str, str], heads: list[dict[str,
     ends = alt.Data(values=[{"a": least - room, "b": least - room}, {"a": most + room, "b": most + room}])
     diagonal = alt.Chart(ends).mark_line(color=LABEL_INK, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
     chart = alt.layer(dots, labels, diagonal).properties(width=theme.WIDTH, height=EDGE, title=title, description=description)
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)
     spec["usermeta"] = {"legend": f"Layers. Values: {axis}", "ramps": colours}
     return spec

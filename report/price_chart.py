@@ -59,7 +59,7 @@ def price_curve(title: str, rows: list[Row], summary: Row, description: str) -> 
     chart = alt.layer(budget, named, mark, bars, lines).properties(
         width=theme.WIDTH, height=theme.HEIGHT, title=title, description=description
     )
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)
     return spec
 

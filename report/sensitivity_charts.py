@@ -100,7 +100,9 @@ def cumulative(title: str, legend: str, rows: list[Row], edges: list[float], des
             x=alt.X("value:Q", title=textwrap.wrap(legend, theme.LEGEND_CHARACTERS), axis=alt.Axis(grid=False)),
             y=alt.Y("share:Q", title="% of heads at or below", scale=alt.Scale(domain=[0, 100])),
             color=alt.Color("range:N", title="Layers", sort=ranges, scale=alt.Scale(domain=ranges, range=shades), legend=legend_of_ranges),
-            strokeDash=alt.StrokeDash("range:N", sort=ranges, scale=alt.Scale(domain=ranges, range=dashes), legend=None),
+            strokeDash=alt.StrokeDash(
+                "range:N", title="Layers", sort=ranges, scale=alt.Scale(domain=ranges, range=dashes), legend=legend_of_ranges
+            ),
             tooltip=[
                 alt.Tooltip("head:N", title="Head"),
                 alt.Tooltip("range:N", title="Layers"),
@@ -118,6 +120,6 @@ def doublings(thresholds: list[float]) -> list[float]:
 
 def finished(chart: alt.LayerChart) -> dict[str, Any]:
     """The specification without the library's own look: the page brings the theme."""
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)
     return spec

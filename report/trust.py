@@ -71,7 +71,9 @@ def sampled(ledger: Ledger, keys: dict[str, str]) -> str | None:
 def moved(ledger: Ledger, keys: dict[str, str], row: Row) -> str:
     """What one band does over depth."""
     place = f"{keys['run_id']}/{keys['figure']}/{row['band_ordinal'].value}"
-    return claim(ledger, "band_trend", place, {}, effect=row["effect"], p=row["adjusted_p"], shift=row["shift_p"]).say()
+    return claim(
+        ledger, "band_trend", place, {}, effect=row["effect"], p=row["adjusted_p"], shift=row["shift_p"], shifts=row["shifts"]
+    ).say()
 
 
 def stepped(ledger: Ledger, keys: dict[str, str]) -> str | None:

@@ -1,6 +1,6 @@
 """Whether the share of one band moves over depth, after the correction for how many bands a figure has."""
 
-from report.evidence import EVIDENCE, HINT, SMALL_EFFECT, Values, number
+from report.evidence import EVIDENCE, HINT, SMALL_EFFECT, Values, number, unrepeated
 
 PHRASES = {
     "rise": ("rises with depth",),
@@ -14,9 +14,9 @@ PHRASES = {
 def decide(values: Values) -> str:
     """By Somers' D of the band and its p-value after Holm's correction.
 
-    A hint at most where shifting the order of layers (`shift`) gives no evidence.
+    A hint at most where shifting the order of layers around does not repeat it.
     """
     effect, p = number(values, "effect"), number(values, "p")
     if not (abs(effect) >= SMALL_EFFECT and p < HINT):
         return "none"
-    return ("" if p < EVIDENCE and not number(values, "shift") >= EVIDENCE else "hint of ") + ("rise" if effect > 0 else "fall")
+    return ("" if p < EVIDENCE and not unrepeated(values) else "hint of ") + ("rise" if effect > 0 else "fall")

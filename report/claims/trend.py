@@ -1,6 +1,6 @@
 """Direction of the bands over depth and the strength of the evidence for it."""
 
-from report.evidence import EVIDENCE, FEW_HEADS, HINT, SMALL_EFFECT, Values, number
+from report.evidence import EVIDENCE, FEW_HEADS, HINT, SMALL_EFFECT, Values, number, unrepeated
 
 PHRASES = {
     "rise": ("and deeper layers hold higher bands", "Overall, deeper means higher", "rise with depth"),
@@ -16,8 +16,8 @@ PHRASES = {
 def decide(values: Values) -> str:
     """Direction of the bands over depth and the strength of the evidence for it.
 
-    Free permutation of layers takes neighbours for strangers; where turning the order of layers around (`shift`) gives no evidence too, it
-    is a hint at most.
+    Free permutation of layers takes neighbours for strangers; where turning the order of layers around does not repeat it, it is a hint at
+    most.
     """
     if number(values, "ranges") == 1:
         return "one range"
@@ -26,5 +26,4 @@ def decide(values: Values) -> str:
     effect, p = number(values, "effect"), number(values, "p")
     if not (abs(effect) >= SMALL_EFFECT and p < HINT):
         return "none"
-    shift = number(values, "shift")
-    return ("" if p < EVIDENCE and not shift >= EVIDENCE else "hint of ") + ("rise" if effect > 0 else "fall")
+    return ("" if p < EVIDENCE and not unrepeated(values) else "hint of ") + ("rise" if effect > 0 else "fall")

@@ -66,6 +66,12 @@ def test_a_trend_that_the_shifts_do_not_support_is_a_hint(shift: float | None, d
     assert claims.RULES["trend"]({"effect": -0.3, "p": 0.01, "heads": 270, "shift": shift}) == decision
 
 
+def test_where_so_few_layers_allow_no_smaller_p_the_most_extreme_of_all_shifts_is_support_enough() -> None:
+    trend = {"effect": -0.3, "p": 0.01, "heads": 270, "shifts": 12}
+    assert claims.RULES["trend"](trend | {"shift": 1 / 12}) == "fall"
+    assert claims.RULES["trend"](trend | {"shift": 2 / 12}) == "hint of fall"
+
+
 def test_half_of_the_heads_is_no_majority() -> None:
     assert claims.RULES["majority"]({"base": 5, "far": 1, "all": 10}) == "none"
     assert claims.RULES["majority"]({"base": 6, "far": 1, "all": 10}) == "base"

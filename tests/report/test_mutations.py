@@ -64,7 +64,7 @@ def judge(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
         patch.setattr(page, "parse", functools.cache(page.parse))
         patch.setattr(words, "sections", functools.cache(words.sections))
         ledger = check.read_ledger(site)
-        _, recount = check.compare_file(connection, ledger)
+        _, recount = check.compare_file(connection, check.fingerprints(connection), ledger)
 
         def differences(mutation: Mutation) -> Differences:
             before = {name: (site / name).read_bytes() for name, _ in mutation.files}
@@ -130,7 +130,7 @@ def compare_with(published: Path, ledger: dict[str, object]) -> Differences:
     """What the check says of a file; a file that its own views cannot read is as different as can be."""
     with duckdb.connect(str(published), read_only=True) as connection:
         try:
-            return check.compare_file(connection, ledger)[0]
+            return check.compare_file(connection, check.fingerprints(connection), ledger)[0]
         except duckdb.Error as error:
             return {"tables": ["unreadable"], "definitions": [], "facts": [str(error)]}
 

@@ -134,7 +134,7 @@ def test_one_test_of_a_figure_is_primary_and_its_bands_are_corrected_together(pl
         assert [corrected for *_, corrected in rows[:7]] == [None] * 7
         assert [corrected for *_, corrected in rows[7:]] == pytest.approx(holm(np.array([p for *_, p, _ in rows[7:]])))
         totals = connection.execute(queries.question("band_totals").sql, {"run_id": "toy", "figure": "activation"}).fetchall()
-        assert sorted((row[0], row[-1]) for row in totals) == [(band, p) for _, _, band, p, _ in rows[7:]]
+        assert sorted((row[0], row[-2]) for row in totals) == [(band, p) for _, _, band, p, _ in rows[7:]]
         question = connection.execute(queries.question("band_trends").sql, {"run_id": "toy", "figure": "activation"}).fetchall()
         assert [row[-2] for row in sorted(question)] == [p for *_, p, _ in rows[1:6]]
         values = connection.execute("select value from test_result where figure = 'activation' and role = 'other' order by band_ordinal")
@@ -150,7 +150,7 @@ def test_of_published_counts_the_band_on_the_baseline_is_primary(planted_counter
         # Yellow .114 · 3, orange .243 · 2, red .585 · 1.
         assert [corrected for *_, corrected in rows[1:]] == pytest.approx([rows[1][3] * 3, rows[2][3] * 2, rows[3][3]])
         totals = connection.execute(queries.question("band_totals").sql, {"run_id": "reference", "figure": "reference"}).fetchall()
-        assert [row[-1] for row in totals] == [p for *_, p, _ in rows]
+        assert [row[-2:] for row in totals] == [(p, p if corrected is None else corrected) for *_, p, corrected in rows]
 
 
 def test_a_figure_can_only_name_a_primary_test_that_there_is(tmp_path: Path) -> None:

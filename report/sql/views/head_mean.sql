@@ -37,7 +37,7 @@ with
             and squared.head = summed.head
     ),
     final as (
-        select * exclude (sum_of_squares, squares_about_mean),
+        select run_id, measure, figure, layer, head, n, mean, shards, se,
             case when squares_about_mean > 1e-10 * sum_of_squares then se * se * n * (n - 1) / squares_about_mean end as design_effect
         from spread
     )

@@ -160,7 +160,9 @@ def query_parameter(match: re.Match[str], _: random.Random, __: str) -> str:
 
 
 def specified_digit(match: re.Match[str], rng: random.Random, _: str) -> str | None:
-    number = rng.choice(list(re.finditer(r"&quot;(?:heads|percent|low|high)&quot;: (?:&quot;)?(\d+)", match.group(0))))
+    bars = r"&quot;(?:heads|percent|low|high)&quot;: (?:&quot;)?(\d+)"
+    points = r"&quot;(?:value|share|threshold|rise|text|label)&quot;: (?:&quot;)?(\d+)"
+    number = rng.choice(list(re.finditer(bars, match.group(0))) or list(re.finditer(points, match.group(0))))
     changed = str(int(number.group(1)) + rng.randint(1, 9))
     return match.group(0)[: number.start(1)] + changed + match.group(0)[number.end(1) :]
 
