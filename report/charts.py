@@ -64,7 +64,8 @@ def stacked_bars(title: str, legend: str, cells: list[dict[str, Fact]], descript
 
 def step_of(tallest: int) -> int:
     """Heads from one mark of the axis to the next: one, two or five times a power of ten, for at most ten marks."""
-    return next(step for power in range(9) for step in (10**power, 2 * 10**power, 5 * 10**power) if 9 * step >= tallest)
+    steps = (times * power for power in (1, 10, 100, 1_000, 10_000, 100_000) for times in (1, 2, 5))
+    return next(step for step in steps if 9 * step >= tallest)
 
 
 def segments(cells: list[dict[str, Fact]]) -> list[Segment]:

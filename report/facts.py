@@ -129,6 +129,7 @@ class Ledger:
     facts: dict[str, Fact] = field(default_factory=dict)
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     charts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
 
     def ask(self, question: str, **parameters: str) -> list[dict[str, Fact]]:
         """The rows of a question's answer, each value a fact by its column name.
@@ -191,7 +192,8 @@ class Ledger:
     def write(self, path: Path, inputs: str, tables: dict[str, str], files: dict[str, str]) -> None:
         """Publish as JSON, one fact per line; `tables` are the fingerprints of the published file, `inputs` of what the site is made
         from."""
-        claims = [self.claims[name] for name in sorted(self.claims)]
+        # A decision that no page words is not published: nobody could hold the site to it.
+        claims = [self.claims[name] for name in sorted(self.claims.keys() & self.said)]
         lines = ",\n".join(script_safe(entry) for entry in self.entries())
         judged = ",\n".join(script_safe(claim) for claim in claims)
         about = {"inputs": inputs, "tables": tables, "files": files, "charts": self.charts}

@@ -11,8 +11,15 @@ class HeadsAuthor(Author):
     def reading(self, twin: str | None) -> Reading:
         """All sentences; `twin` is the figure to compare with, where there is one."""
         facts = self.trend
-        asked = {"effect": facts["effect"], "p": facts["p"], "shift": facts["shift_p"], "shifts": facts["shifts"]}
-        trend = self.claim("trend", heads=facts["heads"], ranges=self.focus["ranges"], **asked)
+        trend = self.claim(
+            "trend",
+            heads=facts["heads"],
+            ranges=self.focus["ranges"],
+            effect=facts["effect"],
+            p=facts["p"],
+            shift=facts["shift_p"],
+            shifts=facts["shifts"],
+        )
         base, far, whole = self.focus["heads"], self.bands[-1]["heads"], self.coverage
         majority = self.claim("majority", base=base, far=far, largest=whole["largest_heads"], all=whole["heads"])
         scored = [

@@ -146,6 +146,7 @@ class Pages:
             if name in used
         ]
         appended = self.render("queries.md.j2", queries=entries, data="../" * name.count("/") + "data.md") if entries else ""
+        self.ledger.said |= {html.unescape(claim) for claim in re.findall(r'data-claim="([^"]*)"', text)}
         path = self.documents / name
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = self.render(template, **context, queries=appended)

@@ -97,8 +97,12 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         page = read_page(site, path)
         pages[page.name] = page
     facts = Pages(recount)
+    unsaid = sorted(recount.claims.keys() - {claim.id for page in pages.values() for claim in page.claims})
     return {
-        "pages": [f"{page.name}: {text}" for page in pages.values() for text in facts.differences(page)],
+        "pages": [
+            *(f"{page.name}: {text}" for page in pages.values() for text in facts.differences(page)),
+            *(f"claim {name} is said on no page" for name in unsaid),
+        ],
         "words": list(compare_words(site, pages)),
         "links": list(compare_links(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),

@@ -9,7 +9,7 @@ import pytest
 from labelled_heads import add_detectors
 from planted_calibration import add_calibration
 from planted_heads import add_planted_heads
-from planting import PLANTED, add_published_counts, write_counters
+from planting import PLANTED, add_published_counts, figures_of, write_counters
 
 from report.build import Built, build
 
@@ -43,6 +43,13 @@ def built(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> B
     """A whole site of the planted counters, built once; tests that change it take a copy."""
     folder = tmp_path_factory.mktemp("built")
     return build(planted_counters, folder / "site", folder / "headcount.duckdb")
+
+
+@pytest.fixture(scope="session")
+def small(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A site of the same counters with the one figure that most is told of."""
+    folder = tmp_path_factory.mktemp("small")
+    return build(planted_counters, folder / "site", folder / "headcount.duckdb", figures_of(folder))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from planting import PLANTED, ROOT, write_counters
+from planting import PLANTED, ROOT, figures_of, write_counters
 
 from report.build import Built
 
@@ -50,7 +50,17 @@ def test_an_unfinished_run_says_how_far_it_got(tmp_path: Path) -> None:
 
 def test_an_unfinished_run_that_is_allowed_wears_a_banner(tmp_path: Path) -> None:
     counters = write_counters(tmp_path / "c.duckdb", PLANTED, shards_done=3)
-    done = report("build", counters, "--out", tmp_path / "site", "--publish", tmp_path / "h.duckdb", "--allow-partial")
+    done = report(
+        "build",
+        counters,
+        "--out",
+        tmp_path / "site",
+        "--publish",
+        tmp_path / "h.duckdb",
+        "--allow-partial",
+        "--figures",
+        figures_of(tmp_path),
+    )
     assert done.returncode == 0, done.stderr
     assert "The run is unfinished" in (tmp_path / "site" / "figures" / "toy" / "activation" / "index.html").read_text()
 

@@ -10,11 +10,11 @@ import duckdb
 import numpy as np
 import pytest
 from planted_pairs import CODE, PROSE, add_model, add_table, run_sql, write_pair
-from planting import PLANTED, add_published_counts, write_counters
+from planting import PLANTED, add_published_counts, figures_of, write_counters
 from selectolax.lexbor import LexborHTMLParser
 
-from report import build, check, figures, publish, queries, site_pages
-from report.comparisons import agreement, page, published
+from report import build, check, figures, publish, queries
+from report.comparisons import page, published
 from report.pages import Pages
 
 SLUG = "comparisons/toy-toy-on-code"
@@ -46,19 +46,18 @@ class Made:
         return [[cell.text().strip() for cell in row.css("td")] for row in self.article(name).css("table")[number].css("tbody tr")]
 
 
-def make(counters: Path, folder: Path) -> Made:
-    """A whole site with both kinds of page in it, as it is built for a reader."""
+def make(counters: Path, folder: Path, *figures_shown: str) -> Made:
+    """A whole site with both kinds of page in it, as it is built for a reader; of activation alone, where no figures are named."""
     file, site, drawings = folder / "h.duckdb", folder / "site", []
-    write_data = site_pages.write_data
+    write = page.write
 
-    def with_pairs(pages: Pages) -> None:
-        drawings.extend(page.write(pages, figures.load()))
-        agreement.write(pages)
-        write_data(pages)
+    def and_keep(pages: Pages, shown: tuple[figures.Figure, ...]) -> list[page.PairDrawing]:
+        drawings.extend(write(pages, shown))
+        return drawings
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site_pages, "write_data", with_pairs)
-        build.build(counters, site, file)
+        patch.setattr(page, "write", and_keep)
+        build.build(counters, site, file, figures_of(folder, *figures_shown))
     return Made(file, site, drawings)
 
 
@@ -66,7 +65,7 @@ def make(counters: Path, folder: Path) -> Made:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The pages of one model on two texts."""
     folder = tmp_path_factory.mktemp("pages")
-    return make(write_pair(folder / "counters.duckdb"), folder)
+    return make(write_pair(folder / "counters.duckdb"), folder, *(figure.id for figure in figures.load()))
 
 
 def test_the_page_answers_what_changes_and_every_number_on_it_can_be_asked_for_again(made: Made) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from planting import figures_of
 from transformers import AutoTokenizer
 
 from extract.config import RunConfig
@@ -108,7 +109,7 @@ def test_shards_and_batches_leave_no_trace_in_the_examples(counters: tuple[RunCo
 
 
 def test_every_column_of_the_view_says_what_it_is_and_the_site_builds(counters: tuple[RunConfig, Path], tmp_path: Path) -> None:
-    build(counters[1], tmp_path / "site", tmp_path / "h.duckdb")
+    build(counters[1], tmp_path / "site", tmp_path / "h.duckdb", figures_of(tmp_path))
     with duckdb.connect(str(tmp_path / "h.duckdb"), read_only=True) as connection:
         query = "select column_name, comment from duckdb_columns() where table_name = 'examples'"
         comments = dict(connection.execute(query).fetchall())

@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 from planted_calibration import OWN, RISES, TOKENS, add_calibration
-from planting import PLANTED, write_counters
+from planting import PLANTED, figures_of, write_counters
 from scipy import stats
 
 from report import check, figures, publish, queries
@@ -126,7 +126,7 @@ def test_the_word_dispensable_stands_on_the_page_where_the_price_allows_it_alone
     tmp_path: Path, rises: dict[str, tuple[float, ...]], words: str
 ) -> None:
     counters = add_calibration(write_counters(tmp_path / "c.duckdb", PLANTED), rises)
-    built = build(counters, tmp_path / "site", tmp_path / "p.duckdb")
+    built = build(counters, tmp_path / "site", tmp_path / "p.duckdb", figures_of(tmp_path))
     page = (built.site / "price" / "index.html").read_text(encoding="utf-8")
     assert words in page
     assert ("jointly dispensable" in page) == (words == "jointly dispensable")

@@ -68,10 +68,10 @@ def test_a_changed_number_on_the_page_turns_the_check_red(copy_of_built: tuple[P
 
 
 def test_a_file_without_planted_heads_has_a_page_that_says_how_they_get_there(tmp_path: Path) -> None:
-    from planting import PLANTED
+    from planting import PLANTED, figures_of
 
     counters = add_published_counts(write_counters(tmp_path / "counters.duckdb", PLANTED))
-    made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb")
+    made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
     text = article(made.site).text()
     assert "python -m extract prove --into results/counters.duckdb" in text
     assert article(made.site).css("table, data") == []

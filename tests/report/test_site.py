@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from planting import ROOT, add_published_counts, write_counters
+from planting import ROOT, add_published_counts, figures_of, write_counters
 from selectolax.lexbor import LexborHTMLParser
 
 from report import figures, queries, theme
@@ -118,7 +118,7 @@ def test_two_builds_of_one_file_are_the_same_byte_for_byte_but_for_the_database(
 
 
 def test_a_second_build_of_the_same_inputs_only_checks(planted_counters: Path, tmp_path: Path) -> None:
-    paths = tmp_path / "site", tmp_path / "headcount.duckdb"
+    paths = tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path)
     assert build(planted_counters, *paths).fresh
     assert not build(planted_counters, *paths).fresh
     (tmp_path / "site" / "index.html").write_text('<data value="1" data-fact="none">1</data>')
@@ -214,7 +214,7 @@ def test_what_an_earlier_report_added_is_not_in_the_bytes_of_a_new_one(planted_c
 
 
 def test_a_spoilt_ledger_or_file_is_mended_by_building_again(planted_counters: Path, tmp_path: Path) -> None:
-    paths = tmp_path / "site", tmp_path / "headcount.duckdb"
+    paths = tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path)
     build(planted_counters, *paths)
     (tmp_path / "site" / "facts.json").write_text("{")
     (tmp_path / "headcount.duckdb").write_bytes(b"short")
