@@ -40,10 +40,10 @@ serve: .venv/report  ## show site/ on this machine (PORT=8000)
 	@$(BIN)/python -m report serve site --port $(PORT)
 
 test: .venv/dev  ## run the tests
-	@$(BIN)/python -m pytest -n 2 -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: .venv/dev  ## run the tests, the slow ones too
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/dev  ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

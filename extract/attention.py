@@ -168,7 +168,7 @@ def _tapped(family: Family, blocks: list[nn.Module], taps: list[_Tap]) -> Iterat
             stack.callback(block.register_forward_pre_hook(tap.keep_residual, with_kwargs=True).remove)
             attention = family.attention(block)
             _taps[attention] = tap
-            stack.callback(_taps.pop, attention)
+            stack.callback(_taps.pop, attention, None)
         yield
 
 

@@ -56,12 +56,22 @@ def price_curve(title: str, rows: list[Row], summary: Row, description: str) -> 
     )
     own = alt.Chart(alt.Data(values=[{"threshold": summary["threshold"].value}]))
     mark = own.mark_rule(strokeDash=[2, 3], strokeWidth=1.2, color=theme.QUIET["light"]).encode(x="threshold:Q")
-    chart = alt.layer(budget, named, mark, bars, lines).properties(
+    largest = [{**point(row), "text": "largest within the budget"} for row in rows if is_largest(row, summary)]
+    reached = alt.Chart(alt.Data(values=largest))
+    at = {"x": alt.X("threshold:Q"), "y": alt.Y("rise:Q")}
+    ring = reached.mark_point(shape="circle", size=260, strokeWidth=1.6, color=theme.QUIET["light"]).encode(**at)
+    told = reached.mark_text(dy=24, fontSize=11, color=theme.QUIET["light"]).encode(text="text:N", **at)
+    chart = alt.layer(budget, named, mark, bars, lines, ring, told).properties(
         width=theme.WIDTH, height=theme.HEIGHT, title=title, description=description
     )
     spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)
     return spec
+
+
+def is_largest(row: Row, summary: Row) -> bool:
+    """True for the point of the figure's rule at the largest threshold that stays within the budget."""
+    return row["rule"].value == "relative_norm" and row["threshold"].value == summary["largest_threshold"].value
 
 
 def point(row: Row) -> dict[str, Any]:

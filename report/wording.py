@@ -69,7 +69,9 @@ class Author(ABC):
         """Which ranges the band on the baseline leads."""
         focus = self.focus
         found = self.claim("leads", missed=focus["ranges_not_led"], tied=focus["ranges_tied"], ranges=focus["ranges"])
-        rival = f"{focus['rival_label']} holds {counted(focus['rival_heads'], 'head')}, it {focus['own_heads'].word}"
+        rival = (
+            f"{focus['rival_label']} holds {counted(focus['rival_heads'], 'head')}, the {self.words['high']} band {focus['own_heads'].word}"
+        )
         match found.decision:
             case "all but one":
                 return 3.0, f"**{focus['not_led_label']} {found.say()}**: there {rival}."

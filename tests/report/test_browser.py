@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planting import add_published_counts, write_counters
+from planting import add_published_counts, figures_of, write_counters
 from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
 
 from report.build import Built, build
@@ -215,7 +215,7 @@ def test_a_printed_page_is_complete(watched: Watched, tmp_path: Path) -> None:
 def test_hostile_texts_run_nothing_in_a_browser(browser: Browser, tmp_path: Path) -> None:
     hostile = "</script></template><img src=x onerror=alert(1)><svg onload=alert(2)> [x](javascript:alert(3))"
     counters = add_published_counts(write_counters(tmp_path / "c.duckdb", np.full((4, 6), 50), title=hostile))
-    made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb")
+    made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
     for address in served(made.site):
         visitor = Watched(browser, address)
         for place in ("", "figures/", "figures/toy/activation/", "data/"):

@@ -175,7 +175,7 @@ def test_runs_whose_names_fall_together_keep_their_own_pages() -> None:
 def test_two_runs_in_one_file_get_pages_of_their_own(tmp_path: Path) -> None:
     counters = write_counters(tmp_path / "c.duckdb", np.full((4, 6), 90), run_id="a")
     write_counters(counters, np.full((4, 6), 10), run_id="A")
-    made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb")
+    made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
     texts = {path.parent.parent.name: path.read_text(encoding="utf-8") for path in (made.site / "figures").glob("*/activation/index.html")}
     assert len(texts) == 2
     assert sorted("Most heads fall in the busiest band" in text for text in texts.values()) == [False, True]

@@ -114,7 +114,7 @@ def test_the_reference_figure_is_read_as_it_must_be(tmp_path: Path) -> None:
         "From two of seven to 15 of 19.",
         "would be unusual by chance (exact trend test, p = .017)",
         "8–64 % in the first range, 57–91 % in the last",
-        "[0, 12) is the only range that the green band does not lead: there yellow holds three heads, it two.",
+        "[0, 12) is the only range that the green band does not lead: there yellow holds three heads, the green band two.",
         "Orange shrinks at every step, from 28.6 to 10.5 % – on 12 heads, but that is no evidence of a trend.",
         "Red stands for one head, in [12, 24); nothing should rest on it.",
         "Heads shown: 7, 12, 27 and 19. Each range has 300 heads, of which 2.3, 4.0, 9.0 and 6.3 % appear",
