@@ -60,7 +60,7 @@ def price_curve(title: str, rows: list[Row], summary: Row, description: str) -> 
     reached = alt.Chart(alt.Data(values=largest))
     at = {"x": alt.X("threshold:Q"), "y": alt.Y("rise:Q")}
     ring = reached.mark_point(shape="circle", size=260, strokeWidth=1.6, color=theme.QUIET["light"]).encode(**at)
-    told = reached.mark_text(dy=24, fontSize=11, color=theme.QUIET["light"]).encode(text="text:N", **at)
+    told = reached.mark_text(align="left", dx=15, dy=14, fontSize=11, color=theme.QUIET["light"]).encode(text="text:N", **at)
     chart = alt.layer(budget, named, mark, bars, lines, ring, told).properties(
         width=theme.WIDTH, height=theme.HEIGHT, title=title, description=description
     )

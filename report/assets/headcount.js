@@ -47,6 +47,11 @@
       coloured.title = wrapped(spec.usermeta.legend, (width - 90) / 6);
     }
     coloured.legend.titleLimit = width;
+    dressed.title = wrapped(spec.title, (width - 40) / 10);
+    dressed.layer.forEach(function (layer) {
+      const across = layer.encoding.x;
+      if (across && across.title) across.title = wrapped([].concat(across.title).join(" "), (width - 90) / 7);
+    });
     if (width < 560) coloured.legend.columns = spec.usermeta ? 3 : 1;
     dressed.width = "container";
     if (height) dressed.height = height;

@@ -50,6 +50,8 @@ def compare_names(page: Page, pages: Mapping[str, Page]) -> Iterator[str]:
     """The page's title and table of contents, against its headings and its name in the navigation."""
     title = page.title.removesuffix(SITE_NAME)
     names = {label for label, target in page.navigation if target in (page.folder, page.name)}
+    if page.name == "index.html" and set(page.title.split(" - ")) != {SITE_NAME.removeprefix(" - ")}:
+        yield f"title “{page.title}” is not the site's"
     if title not in {page.heading, *names} and page.folder:
         yield f"title “{title}” is neither its heading nor its name in the navigation"
     headings = {

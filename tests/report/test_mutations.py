@@ -55,12 +55,12 @@ class Score:
 
 
 @pytest.fixture(scope="module")
-def judge(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Mutation], Differences]]:
+def judge(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Mutation], Differences]]:
     """Gives what the check says of a mutated site; pages that no mutation touched are read once."""
-    site = Path(shutil.copytree(built.site, tmp_path_factory.mktemp("mutated") / "site"))
+    site = Path(shutil.copytree(small.site, tmp_path_factory.mktemp("mutated") / "site"))
     # As the check itself opens it: DuckDB allows one way at a time.
     own = {"enable_external_access": False}
-    with pytest.MonkeyPatch.context() as patch, duckdb.connect(str(built.published), read_only=True, config=own) as connection:
+    with pytest.MonkeyPatch.context() as patch, duckdb.connect(str(small.published), read_only=True, config=own) as connection:
         patch.setattr(page, "parse", functools.cache(page.parse))
         patch.setattr(words, "sections", functools.cache(words.sections))
         ledger = check.read_ledger(site)
@@ -100,12 +100,12 @@ def assert_killed(scores: dict[str, Score], capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_change_anywhere_on_the_site_turns_the_check_red(
-    built: Built, judge: Callable[[Mutation], Differences], capsys: pytest.CaptureFixture[str]
+    small: Built, judge: Callable[[Mutation], Differences], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not any(judge(Mutation("none", "none", ())).values())
     scores: dict[str, Score] = {}
     for kind in (*on_pages.kinds(), *places.kinds(), *beside.kinds()):
-        for mutation in drawn(kind, built.site, seed=0, count=EACH):
+        for mutation in drawn(kind, small.site, seed=0, count=EACH):
             found = judge(mutation)
             scores.setdefault(kind.__name__, Score()).count(found, mutation.what, mutation.same)
     assert sum(score.made for score in scores.values()) >= 200

@@ -13,7 +13,8 @@ with
         select layer, value, centre, layers, (value - centre) / nullif(deviation, 0) as distance from layers cross join middle cross join spread
     ),
     final as (
-        select arg_max(layer, abs(distance)) as outlying_layer, arg_max(value, abs(distance)) as layer_mean, any_value(centre) as median_mean,
+        select first(layer order by abs(distance) desc, layer) as outlying_layer,
+            first(value order by abs(distance) desc, layer) as layer_mean, any_value(centre) as median_mean,
             max(abs(distance)) as distance_ratio, count(*) filter (abs(distance) > 3.5) as outlying_layers, any_value(layers) as layers
         from scored
     )

@@ -21,7 +21,9 @@ with
         group by all
     ),
     chosen as (
-        select arg_min(rule, rise_nats) as by_rise, arg_min(rule, kl_nats) as by_kl, any_value(windows) as choosing_windows from halves where half = 0
+        select first(rule order by rise_nats, ordinal) as by_rise, first(rule order by kl_nats, ordinal) as by_kl, any_value(windows) as choosing_windows
+        from halves
+        where half = 0
     ),
     reported as (select * from halves where half = 1),
     paired as (
