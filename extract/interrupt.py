@@ -15,7 +15,8 @@ class Interrupted(Refusal):
 
 
 class Stop:
-    """Inside, both signals raise KeyboardInterrupt, except in `held`, at whose end they do."""
+    """Inside, the first of both signals raises KeyboardInterrupt: at once, or at the end of `held`. Later ones change nothing, so that
+    nobody's second Ctrl-C tears what the first one has begun to put in order; one that a library swallowed is obeyed by the next `held`."""
 
     def __init__(self) -> None:
         self._holding = False
@@ -30,14 +31,14 @@ class Stop:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
-        if not self._holding:
+        first, self._asked = not self._asked, True
+        if first and not self._holding:
             raise KeyboardInterrupt
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Around what must not be torn: a signal waits until the end. One that was obeyed before is not obeyed again."""
-        self._holding, self._asked = True, False
+        """Around what must not be torn: a signal waits until the end."""
+        self._holding = True
         try:
             yield
         finally:

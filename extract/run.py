@@ -51,14 +51,13 @@ def measure(config: RunConfig, out: Path, *, must_resume: bool = False, command:
         try:
             job = _plan(config, store, must_resume)
             tokens = _measure_shards(job, store, stop) if job.missing else 0
-        except KeyboardInterrupt as error:
             with stop.held():
-                if store.rows("select run_id from run"):
-                    store.publish()
+                store.publish()
+        except KeyboardInterrupt as error:
+            if store.rows("select run_id from run"):
+                store.publish()
             kept = f"interrupted; {len(store.shards(config.name))} of {config.shards} shards are kept"
             raise Interrupted(kept, str(out), f"resume with: {command}") from error
-        with stop.held():
-            store.publish()
         _summarise(config, store, tokens, time.monotonic() - started)
 
 

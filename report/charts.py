@@ -3,6 +3,7 @@
 Every text in a chart – percentages, labels, counts – is made here in Python and handed on as text: JavaScript rounds otherwise."""
 
 import json
+import re
 import textwrap
 from functools import cache, lru_cache
 from typing import Any
@@ -87,6 +88,12 @@ def segments(cells: list[dict[str, Fact]]) -> list[Segment]:
 def svg(spec: dict[str, Any], scheme: str) -> str:
     """The chart as SVG, without JavaScript, in the light or dark scheme."""
     return _svg(json.dumps({**spec, "config": theme.vega_config(scheme)}))
+
+
+def size(spec: dict[str, Any]) -> tuple[str, str]:
+    """Width and height of the chart's picture in pixels: a page keeps its place while it loads."""
+    found = re.search(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', svg(spec, "light"))
+    return (found.group(1), found.group(2)) if found else (str(theme.WIDTH), str(theme.HEIGHT))
 
 
 def png(spec: dict[str, Any]) -> bytes:

@@ -111,7 +111,8 @@ class Pages:
 
     def chart(self, chart: Chart, base: str, caption: str = "", height: int | None = None) -> str:
         """The chart as HTML: pictures for all, and the specification for readers with JavaScript."""
-        context = {"slug": chart.slug, "base": base, "alt": inert(chart.description), "width": theme.WIDTH + 80}
+        across, up = charts.size(chart.spec)
+        context = {"slug": chart.slug, "base": base, "alt": inert(chart.description), "across": across, "up": up}
         return self.render("chart.html.j2", **context, spec=html.escape(script_safe(chart.spec)), caption=caption, height=height)
 
     def write_chart(self, chart: Chart) -> None:

@@ -51,10 +51,12 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple
 
 
 def copy_assets(folder: Path) -> None:
-    """Stylesheet and scripts: ours, the chart library, and the theme's colours for it."""
+    """Stylesheet – one, of all parts in order – and scripts: ours, the chart library, and the theme's colours for it."""
     folder.mkdir()
-    for asset in ASSETS.iterdir():
+    for asset in ASSETS.glob("*.js"):
         shutil.copyfile(asset, folder / asset.name)
+    parts = [part.read_text(encoding="utf-8") for part in sorted((ASSETS / "styles").glob("*.css"))]
+    (folder / "headcount.css").write_text("\n".join(parts), encoding="utf-8")
     (folder / "vega-bundle.js").write_text(charts.script(), encoding="utf-8")
     configs = script_safe({scheme: theme.vega_config(scheme) for scheme in ("light", "dark")})
     (folder / "headcount-theme.js").write_text(f"window.headcountConfigs = {configs};\n", encoding="utf-8")

@@ -69,14 +69,13 @@ def calibrate(config: RunConfig, out: Path, asked: Asked, *, command: str, run_c
         try:
             if isinstance(job, Job) and job.missing:
                 _measure_windows(job, store, stop)
-        except KeyboardInterrupt as error:
             with stop.held():
                 store.publish()
+        except KeyboardInterrupt as error:
+            store.publish()
             done = sum(len(each.done) for each in known(store, config.name) if each.number == job.number)
             kept = f"interrupted; {done} of {job.settings.windows} windows are kept"
             raise Interrupted(kept, str(out), f"resume with: {command}") from error
-        with stop.held():
-            store.publish()
         _summarise(store, job, time.monotonic() - started)
 
 

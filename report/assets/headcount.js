@@ -3,17 +3,27 @@
 (function () {
   "use strict";
   const here = document.currentScript.src.replace(/headcount\.js.*$/, "");
-  let loading = null;
+  const loading = {};
+  // What `element.dataset.module` names is assets/NAME.js, which puts its function here: called once with each such element of a page.
+  const modules = {};
+  let awake = false;
 
-  function vega() {
-    loading = loading || new Promise(function (resolve, reject) {
+  // A script of ours, once: the chart library and the modules come when a page asks for them. Works from file:// too, where fetch does not.
+  function load(file) {
+    loading[file] = loading[file] || new Promise(function (resolve, reject) {
       const script = document.createElement("script");
-      script.src = here + "vega-bundle.js";
-      script.onload = function () { resolve(window.vegaEmbed); };
+      script.src = here + file;
+      script.onload = resolve;
       script.onerror = reject;
       document.head.append(script);
     });
-    return loading;
+    return loading[file];
+  }
+
+  // Draws a specification; the interpreter needs no eval, so a strict Content-Security-Policy may forbid it.
+  async function embed(element, spec) {
+    await load("vega-bundle.js");
+    return window.vegaEmbed(element, spec, { actions: false, renderer: "svg", ast: true });
   }
 
   function scheme() {
@@ -61,13 +71,13 @@
   }
 
   async function draw(figure) {
-    const embed = await vega();
     const spec = JSON.parse(figure.querySelector("template.chart-spec").content.textContent);
     const live = figure.querySelector(".chart-live");
     live.hidden = false;
-    await embed(live, dressed(spec, figure.clientWidth, Number(figure.dataset.height)), { actions: false, renderer: "svg" });
-    figure.querySelector(".chart-static").hidden = true;
     figure.dataset.drawn = scheme() + ramp();
+    const drawn = await embed(live, dressed(spec, figure.clientWidth, Number(figure.dataset.height)));
+    figure.querySelector(".chart-static").hidden = true;
+    figure.dispatchEvent(new CustomEvent("headcount:drawn", { detail: drawn.view }));
   }
 
   function offerRamps(figure) {
@@ -93,7 +103,23 @@
       figure.querySelectorAll(".chart-ramp button").forEach(function (button, choice) {
         button.setAttribute("aria-pressed", String(choice === ramp()));
       });
-      if (figure.dataset.drawn !== scheme() + ramp()) draw(figure);
+      if ((awake || ramp()) && figure.dataset.drawn !== scheme() + ramp()) draw(figure);
+    });
+  }
+
+  // A reader who only reads is served by the pictures: the chart library waits for the first sign of a pointer or key.
+  function wake() {
+    if (awake) return;
+    awake = true;
+    drawAll();
+  }
+
+  function mount() {
+    document.querySelectorAll("[data-module]").forEach(async function (element) {
+      if (element.dataset.mounted) return;
+      element.dataset.mounted = "yes";
+      await load(element.dataset.module + ".js");
+      modules[element.dataset.module](element);
     });
   }
 
@@ -119,8 +145,14 @@
   function arrive() {
     keepDepth();
     drawAll();
+    mount();
     openTarget();
   }
+
+  window.headcount = { embed: embed, load: load, modules: modules, ramp: ramp, scheme: scheme, wrapped: wrapped };
+  ["pointermove", "pointerdown", "keydown", "wheel", "touchstart"].forEach(function (kind) {
+    window.addEventListener(kind, wake, { passive: true, once: true });
+  });
 
   new MutationObserver(drawAll).observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
   window.addEventListener("hashchange", openTarget);

@@ -1,5 +1,6 @@
 """Runs: measured for real on a toy model, stopped, killed, continued, and refused."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -118,6 +119,26 @@ def test_a_signal_during_a_commit_waits_for_its_end() -> None:
     assert reached == ["the end of the commit"]
 
 
+def test_a_second_signal_does_not_tear_what_the_first_one_puts_in_order() -> None:
+    reached = []
+    with Stop(), pytest.raises(KeyboardInterrupt):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGINT)
+            reached.append("the end of the publishing")
+            raise
+    assert reached == ["the end of the publishing"]
+
+
+def test_a_signal_that_a_library_swallowed_is_obeyed_by_the_next_commit() -> None:
+    with Stop() as stop, pytest.raises(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with stop.held():
+            pass
+
+
 def test_a_real_process_stops_on_sigterm_with_exit_130(config: RunConfig, out: Path, write_run_file: Callable[[RunConfig], Path]) -> None:
     many = RunConfig("Toy", config.model, config.corpus, window=4, windows=200, shards=200)
     log = out.with_name("counters.duckdb.work.wal")
@@ -131,6 +152,7 @@ def test_a_real_process_stops_on_sigterm_with_exit_130(config: RunConfig, out: P
                 # Some shards are committed once DuckDB's log has grown.
                 while process.poll() is None and not (log.exists() and log.stat().st_size > 20_000):
                     time.sleep(0.01)
+                # Once per line: whoever sends it twice, or three times, is told the same.
                 process.send_signal(signal.SIGTERM)
     assert process.returncode == 130, lines
     assert lines[-1].startswith("error: interrupted; ")

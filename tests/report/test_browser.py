@@ -90,6 +90,9 @@ class Watched:
         return self.page
 
     def settle(self) -> None:
+        # Charts come alive with the first sign of a reader.
+        self.page.mouse.move(5, 5)
+        self.page.mouse.move(6, 6)
         self.page.wait_for_function(
             "[...document.querySelectorAll('figure.chart')].every(figure => figure.querySelector('.chart-live svg'))"
         )
