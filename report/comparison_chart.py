@@ -1,7 +1,6 @@
 """The chart of two runs: every head a point, its value in the one against its value in the other, coloured by layer range.
 
-Like the bars, it hands all texts on as made in Python; the first layer carries the colours and the second the labels, as the site's script
-expects."""
+Like the bars, it hands all texts on as made in Python; the first layer carries the colours, as the site's script expects."""
 
 from typing import Any
 
@@ -10,12 +9,6 @@ import altair as alt
 from report import theme
 from report.facts import Fact
 
-# Light to dark over depth, apart in lightness as well as in hue (after viridis); and a ramp that colour-vision deficiencies keep apart
-# (after cividis). Both stand out from a white and from a dark page.
-DEPTH = ("#8fd14f", "#2bb07f", "#2a93a8", "#3f6fc4", "#7d55c7", "#b34bb0")
-SAFE_DEPTH = ("#e3c93f", "#b9a86a", "#8f8f8a", "#6c86b0", "#3f78c9", "#2b5fb8")
-# Labels stand on the page itself, light or dark.
-LABEL_INK = "#7d8590"
 LABELLED = 5
 EDGE = 400
 
@@ -38,7 +31,7 @@ def scatter(title: str, axis: str, names: tuple[str, str], heads: list[dict[str,
     x = alt.X("a:Q", title=names[0], scale=scale, axis=alt.Axis(tickCount=8))
     y = alt.Y("b:Q", title=names[1], scale=scale, axis=alt.Axis(tickCount=8))
     tooltip = [alt.Tooltip(f"{name}:N", title=shown) for name, shown in tips(names)]
-    colours = [spread(ramp, len(ranges)) for ramp in (DEPTH, SAFE_DEPTH)]
+    colours = [spread(ramp, len(ranges)) for ramp in (theme.DEPTH, theme.SAFE_DEPTH)]
     legend = alt.Legend(orient="top", direction="horizontal", titleLimit=620, columns=6, symbolType="circle", offset=10)
     colour = alt.Color(
         "range:N",
@@ -49,13 +42,9 @@ def scatter(title: str, axis: str, names: tuple[str, str], heads: list[dict[str,
     )
     base = alt.Chart(alt.Data(values=rows))
     dots = base.mark_circle(size=42, opacity=0.85).encode(x=x, y=y, color=colour, tooltip=tooltip)
-    labels = (
-        base.transform_filter("datum.label != ''")
-        .mark_text(align="left", dx=7, fontSize=11)
-        .encode(x=x, y=y, text="label:N", fill=alt.Fill("ink:N", scale=None, legend=None))
-    )
+    labels = base.transform_filter("datum.label != ''").mark_text(align="left", dx=7, fontSize=11).encode(x=x, y=y, text="label:N")
     ends = alt.Data(values=[{"a": least - room, "b": least - room}, {"a": most + room, "b": most + room}])
-    diagonal = alt.Chart(ends).mark_line(color=LABEL_INK, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
+    diagonal = alt.Chart(ends).mark_line(color=theme.MIDDLE, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
     chart = alt.layer(dots, labels, diagonal).properties(width=theme.WIDTH, height=EDGE, title=title, description=description)
     spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)
@@ -73,7 +62,7 @@ def points(heads: list[dict[str, Fact]]) -> list[dict[str, Any]]:
         label = head["head_label"].text if difference >= named and difference > 0 else ""
         row: dict[str, Any] = {"a": head["a_value"].value, "b": head["b_value"].value, "head": head["head_label"].text}
         row |= {"range": head["range_label"].text, "first": interval(head, "a"), "second": interval(head, "b")}
-        rows.append(row | {"change": interval(head, "difference"), "label": label, "ink": LABEL_INK, "inkSafe": LABEL_INK})
+        rows.append(row | {"change": interval(head, "difference"), "label": label})
     return rows
 
 

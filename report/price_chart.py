@@ -11,7 +11,7 @@ Row = dict[str, Fact]
 
 # Random pairs in the same number cost so much more that they would flatten the rest; the table has them.
 SHOWN = ("relative_norm", "random_matched", "shrink")
-LINES = {"relative_norm": theme.fill("green"), "random_matched": theme.fill("orange"), "shrink": theme.fill("red")}
+LINES = {"relative_norm": theme.LINES["green"], "random_matched": theme.LINES["orange"], "shrink": theme.LINES["red"]}
 
 
 def price_curve(title: str, rows: list[Row], summary: Row, description: str) -> dict[str, Any]:
@@ -48,19 +48,15 @@ def price_curve(title: str, rows: list[Row], summary: Row, description: str) -> 
     bars = base.mark_rule(strokeWidth=2, opacity=0.55).encode(x=x, y="low:Q", y2="high:Q", color=colour)
     lines = base.mark_line(point=alt.OverlayMarkDef(size=70, filled=True)).encode(x=x, y=y, color=colour, tooltip=tooltip)
     limit = alt.Data(values=[{"budget": summary["budget_nats"].value, "text": f"budget: {summary['budget_nats'].text} nats"}])
-    budget = alt.Chart(limit).mark_rule(strokeDash=[5, 4], strokeWidth=1.2, color=theme.QUIET["light"]).encode(y="budget:Q")
-    named = (
-        alt.Chart(limit)
-        .mark_text(align="right", dy=-7, fontSize=11, color=theme.QUIET["light"])
-        .encode(y="budget:Q", x=alt.value(theme.WIDTH - 4), text="text:N")
-    )
+    budget = alt.Chart(limit).mark_rule(strokeDash=[5, 4], strokeWidth=1.2).encode(y="budget:Q")
+    named = alt.Chart(limit).mark_text(align="right", dy=-7, fontSize=11).encode(y="budget:Q", x=alt.value(theme.WIDTH - 4), text="text:N")
     own = alt.Chart(alt.Data(values=[{"threshold": summary["threshold"].value}]))
-    mark = own.mark_rule(strokeDash=[2, 3], strokeWidth=1.2, color=theme.QUIET["light"]).encode(x="threshold:Q")
+    mark = own.mark_rule(strokeDash=[2, 3], strokeWidth=1.2).encode(x="threshold:Q")
     largest = [{**point(row), "text": "largest within the budget"} for row in rows if is_largest(row, summary)]
     reached = alt.Chart(alt.Data(values=largest))
     at = {"x": alt.X("threshold:Q"), "y": alt.Y("rise:Q")}
-    ring = reached.mark_point(shape="circle", size=260, strokeWidth=1.6, color=theme.QUIET["light"]).encode(**at)
-    told = reached.mark_text(align="left", dx=15, dy=14, fontSize=11, color=theme.QUIET["light"]).encode(text="text:N", **at)
+    ring = reached.mark_point(shape="circle", size=260, strokeWidth=1.6).encode(**at)
+    told = reached.mark_text(align="left", dx=15, dy=14, fontSize=11).encode(text="text:N", **at)
     chart = alt.layer(budget, named, mark, bars, lines, ring, told).properties(
         width=theme.WIDTH, height=theme.HEIGHT, title=title, description=description
     )

@@ -10,8 +10,7 @@ from report.facts import Fact
 
 Row = dict[str, Fact]
 HEIGHT = 240
-# Shades of one hue, shallow layers light; told apart by dashes too.
-SHADES = ("#8fc3a3", "#4d9b6c", "#2a6f8f", "#7a3b69", "#b2552d", "#5b6470")
+# Ranges are told apart by dashes as well as by colour.
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
 
 
@@ -85,7 +84,7 @@ def cumulative(title: str, legend: str, rows: list[Row], edges: list[float], des
         for row in rows
     ]
     ranges = list(dict.fromkeys(row["range_label"].text for row in rows))
-    shades = [SHADES[place % len(SHADES)] for place in range(len(ranges))]
+    shades = [theme.DEPTH[place % len(theme.DEPTH)] for place in range(len(ranges))]
     dashes = [DASHES[place % len(DASHES)] for place in range(len(ranges))]
     legend_of_ranges = alt.Legend(orient="top", direction="horizontal", symbolType="stroke")
     ruled = (

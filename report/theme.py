@@ -35,6 +35,13 @@ SAFE_PALETTE = {
 }
 # Names that an imported table may use for a band and that no palette knows.
 UNKNOWN_COLOUR = "#9aa0a6"
+# Lines and points stand on the page itself, so each of these stands out from a white and from a dark ground (WCAG 2.2, 3:1, tested).
+# Depth runs from green to violet; the second ramp runs from ochre to blue, which colour-vision deficiencies keep apart.
+LINES = {"green": "#3f9b5f", "orange": "#d9691e", "red": "#d0454c"}
+DEPTH = ("#5f9e2f", "#1f9e83", "#2a8fb0", "#4f7fd0", "#8d6fd6", "#bb5bb5")
+SAFE_DEPTH = ("#c08a1e", "#a0864e", "#85888a", "#6f8ab0", "#4a80cc", "#3b72c4")
+MIDDLE = "#7d8590"
+GROUND = {"light": "#ffffff", "dark": "#1e2129"}
 INK = {"light": "#24292f", "dark": "#e6e8eb"}
 QUIET = {"light": "#57606a", "dark": "#aab1ba"}
 GRID = {"light": "#d8dee4", "dark": "#3b424b"}
@@ -58,6 +65,12 @@ def lightness(colour: str) -> float:
     return float(116 * y ** (1 / 3) - 16) if y > 216 / 24389 else y * 24389 / 27
 
 
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two hex colours, 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
 def ink_on(colour: str) -> str:
     """Black or white, whichever contrasts more with a fill."""
     y = luminance(colour)
@@ -77,6 +90,9 @@ def vega_config(scheme: str) -> dict[str, Any]:
         "background": "transparent",
         "font": FONT,
         "view": {"stroke": None},
+        "text": {"color": QUIET[scheme]},
+        "rule": {"color": QUIET[scheme]},
+        "point": {"color": QUIET[scheme]},
         "title": {"anchor": "middle", "fontSize": 17, "fontWeight": 600, "color": INK[scheme], "offset": 12},
         "axis": {**axis, "labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": 500, "titlePadding": 10},
         "axisX": {"grid": False, "labelAngle": 0, "labelPadding": 6},

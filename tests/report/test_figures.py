@@ -83,3 +83,13 @@ def test_every_figure_has_its_measure_and_its_words() -> None:
     assert [figure.id for figure in shown][:2] == ["activation", "residual_activation"]
     for figure in shown:
         assert not any(letter.isdigit() for text in figure.words.values() for letter in text), figure.id
+
+
+def test_lines_and_points_stand_out_from_a_light_and_from_a_dark_page() -> None:
+    for colour in (*theme.LINES.values(), *theme.DEPTH, *theme.SAFE_DEPTH, theme.MIDDLE):
+        assert min(theme.contrast(colour, ground) for ground in theme.GROUND.values()) >= 3, colour
+
+
+def test_text_in_charts_is_read_on_its_page() -> None:
+    for scheme, ground in theme.GROUND.items():
+        assert min(theme.contrast(ink, ground) for ink in (theme.INK[scheme], theme.QUIET[scheme])) >= 4.5
