@@ -11,7 +11,9 @@ from planted_calibration import add_calibration
 from planted_heads import add_planted_heads
 from planting import PLANTED, add_published_counts, figures_of, write_counters
 
+from report import figures
 from report.build import Built, build
+from report.publish import publish
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,14 @@ def change(tmp_path: Path) -> Callable[[Path, str], None]:
             connection.execute(sql)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def published(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published file of the planted counters with every figure of the package."""
+    path = tmp_path_factory.mktemp("published") / "headcount.duckdb"
+    publish(planted_counters, path, figures.load())
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -84,11 +84,6 @@ def published(folder: Path) -> Path:
     return folder / "headcount.duckdb"
 
 
-def ask(path: Path, sql: str) -> list[tuple]:
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
-
-
 def answer(path: Path, question: str, **parameters: str) -> list[dict]:
     with duckdb.connect(str(path), read_only=True) as connection:
         found = connection.execute(queries.question(question).sql, {"run_id": "toy", **parameters})

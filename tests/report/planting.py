@@ -153,3 +153,8 @@ def figures_of(folder: Path, *names: str) -> Path:
         text = (ROOT / "report" / "figures" / f"{name}.toml").read_text(encoding="utf-8")
         (folder / "figures" / f"{name}.toml").write_text(text, encoding="utf-8")
     return folder / "figures"
+
+
+def ask(path: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(sql).fetchall()

@@ -6,7 +6,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from labelled_heads import BEFORE, CHANCE, HEADS, LABELS, LAYERS, MEASURES, answer, ask, plant, published
+from labelled_heads import BEFORE, CHANCE, HEADS, LABELS, LAYERS, MEASURES, answer, plant, published
+from planting import ask
 from scipy import stats
 
 from report import detectors, figures, publish

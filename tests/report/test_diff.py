@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 from planted_pairs import CODE, PROSE, add_table, run_sql, write_pair
-from planting import PLANTED, add_published_counts, write_counters
+from planting import PLANTED, add_published_counts, ask, write_counters
 from scipy import stats
 
 from report import figures, publish, queries
@@ -91,11 +91,6 @@ def both(pair: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("published") / "h.duckdb"
     publish.publish(pair, target, figures.load())
     return target
-
-
-def ask(path: Path, sql: str) -> list[tuple]:
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def test_every_head_has_its_value_on_either_text_and_their_difference(both: Path) -> None:

@@ -11,24 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planting import EDGES, PLANTED, ROOT, add_published_counts, write_counters
+from planting import EDGES, PLANTED, ROOT, add_published_counts, ask, write_counters
 
 from report import figures, publish, queries
 from report.errors import DatabaseRefusal, UsageRefusal
 
 Change = Callable[[Path, str], None]
-
-
-@pytest.fixture(scope="module")
-def published(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("published") / "headcount.duckdb"
-    publish.publish(planted_counters, path, figures.load())
-    return path
-
-
-def ask(path: Path, sql: str) -> list[tuple]:
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def test_the_bands_of_every_figure_sum_to_all_heads(published: Path) -> None:

@@ -5,24 +5,12 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from planting import EDGES, PLANTED, add_published_counts, write_counters
+from planting import EDGES, PLANTED, add_published_counts, ask, write_counters
 
 from report import figures, publish, queries
 from report.statistics.threshold import around
 
 FIGURES = ("activation", "deviation_activation", "entropy", "non_sink_windows", "previous_token", "residual_activation")
-
-
-@pytest.fixture(scope="module")
-def published(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("published") / "headcount.duckdb"
-    publish.publish(planted_counters, path, figures.load())
-    return path
-
-
-def ask(path: Path, sql: str) -> list[tuple]:
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def answer(path: Path, question: str, figure: str = "activation", run_id: str = "toy") -> list[dict[str, object]]:
