@@ -21,7 +21,7 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, figures, pages, publish, queries, site_pages
+from report import __version__, check, csp, figures, pages, publish, queries, site_pages
 from report.comparisons.page import PairDrawing
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
@@ -42,7 +42,9 @@ class Built:
     fresh: bool
 
 
-def build(counters: Path, site: Path, published: Path, folder: Path | None = None, allow_partial: bool = False) -> Built:
+def build(
+    counters: Path, site: Path, published: Path, folder: Path | None = None, allow_partial: bool = False, site_url: str = ""
+) -> Built:
     """Publish the counters and build the site; a site that was made from the very same inputs is only checked again.
 
     Args:
@@ -51,6 +53,7 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
         published: the file to write, also offered as the site's download.
         folder: figures to use instead of the package's own.
         allow_partial: report on unfinished runs, with a banner, instead of refusing.
+        site_url: where the site will lie, for canonical links and the site's map; it works anywhere without.
 
     Raises:
         DatabaseRefusal, UsageRefusal: see `publish`.
@@ -63,7 +66,7 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     refuse_foreign(site)
     shown = figures.load(folder) if folder else figures.load()
     publish.open_counters(counters).close()
-    inputs = digest(counters, folder, allow_partial)
+    inputs = digest(counters, folder, f"{allow_partial} {site_url}")
     if up_to_date(site, published, inputs):
         return built(site, published, fresh=False)
     with step(f"publishing {published.name}"):
@@ -74,11 +77,12 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
             with step("asking the file, drawing charts, writing pages"):
                 drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
             with step("rendering the site"):
-                render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs)
+                render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs, site_url)
             with step("checking the site"):
                 tables = check.fingerprints(connection)
                 shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
                 site_pages.write_summary(fresh / "llms.txt", drawings, pairs)
+                csp.write(fresh)
                 ledger.write(fresh / "facts.json", inputs, tables, check.manifest(fresh))
                 found = check.differences_of(connection, tables, published, fresh)
         if differences := [text for part in found.values() for text in part]:
@@ -99,11 +103,11 @@ def built(site: Path, published: Path, fresh: bool) -> Built:
     return Built(site, published, len(list(site.rglob("*.html"))), len(facts), runs, fresh)
 
 
-def digest(counters: Path, folder: Path | None, allow_partial: bool) -> str:
+def digest(counters: Path, folder: Path | None, options: str) -> str:
     """Hash of everything that a site is made from: counters, figures, hand-written pages, templates and code."""
     sources = [ROOT / "mkdocs.yml", *sorted((ROOT / "docs").rglob("*")), *sorted(Path(__file__).parent.rglob("*"))]
     sources += sorted(folder.glob("*.toml")) if folder else []
-    whole = sha256(f"{__version__} {allow_partial} {duckdb.__version__}".encode())
+    whole = sha256(f"{__version__} {options} {duckdb.__version__}".encode())
     for path in (counters, *sources):
         if path.is_file() and "__pycache__" not in path.parts:
             whole.update(path.name.encode() + b"\0" + sha256(path.read_bytes()).digest())
@@ -176,7 +180,7 @@ def epoch(connection: duckdb.DuckDBPyConnection) -> str:
     return str(int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())) if day else "0"
 
 
-def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Drawing], pairs: list[PairDrawing]) -> None:
+def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Drawing], pairs: list[PairDrawing], site_url: str) -> None:
     """Run MkDocs, strictly, from the staged documents into the fresh site.
 
     Raises:
@@ -188,11 +192,12 @@ def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Draw
     pair_pages = [{inert(pair.title): pair.page} for pair in pairs]
     own = {"Figures": ["figures.md", *figure_pages], "Side by side": ["agreement.md", *pair_pages]}
     navigation = [{title: own.get(title, address) for title, address in entry.items()} for entry in settings["nav"]]
+    where = {"site_url": site_url} if site_url else {}
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = seconds
     try:
-        config = load_config(str(ROOT / "mkdocs.yml"), docs_dir=str(documents), site_dir=str(fresh), nav=navigation, strict=True)
+        config = load_config(str(ROOT / "mkdocs.yml"), docs_dir=str(documents), site_dir=str(fresh), nav=navigation, strict=True, **where)
         mkdocs_build(config)
     except MkDocsException as error:
         fix = "correct the page it names above"

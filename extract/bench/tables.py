@@ -92,7 +92,7 @@ def breakdown(found: Record) -> str:
         totals = {dtype: sum(times.get(dtype, 0.0) for times in parts.values()) for dtype in dtypes}
         rows.append([group, "**together**", *(cell for dtype in dtypes for cell in _share(totals[dtype], of_model[dtype]))])
     heads = [title for dtype in dtypes for title in (f"{dtype}, ms", "of the model, %")]
-    return _table(["", "Part", *heads], rows)
+    return _table(["Time of", "Part", *heads], rows)
 
 
 def _folded(parts: dict[str, dict[str, float]], of_model: dict[str, float]) -> dict[str, dict[str, float]]:

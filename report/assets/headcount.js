@@ -62,7 +62,10 @@
       const across = layer.encoding.x;
       if (across && across.title) across.title = wrapped([].concat(across.title).join(" "), (width - 90) / 7);
     });
-    if (width < 560) coloured.legend.columns = spec.usermeta ? 3 : 1;
+    // Layers share a legend: where one has fewer columns, all have.
+    if (width < 560) dressed.layer.flatMap(function (layer) { return Object.values(layer.encoding); }).forEach(function (channel) {
+      if (channel.legend) channel.legend.columns = spec.usermeta ? 3 : 1;
+    });
     dressed.width = "container";
     if (height) dressed.height = height;
     dressed.autosize = { type: "fit-x", contains: "padding" };

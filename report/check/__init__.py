@@ -10,6 +10,7 @@ breaks it, unless facts.json is changed along. The rest holds without the seal, 
                  follow from decisions and stand with facts about the same thing; no digit outside a fact; queries shown as they are
     words        every word and heading of a page as the search index has it
     links        every address leads somewhere; downloads, figures, navigation and llms.txt lead to what they name
+    policy       the scripts that the Content-Security-Policy allows are those that stand in the pages
     charts       page, specification, CSV and both SVG pictures show one answer; alternative texts say the finding
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
@@ -26,6 +27,7 @@ from report.check.ledger import DOWNLOAD, compare_download, compare_files, compa
 from report.check.links import compare_links
 from report.check.page import Page, read_page, stray_digits
 from report.check.pages import Pages
+from report.check.policy import compare_policy
 from report.check.recount import Answers, Recount
 from report.check.spelling import spelling
 from report.check.words import compare_words
@@ -105,6 +107,7 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         ],
         "words": list(compare_words(site, pages)),
         "links": list(compare_links(site, pages)),
+        "policy": list(compare_policy(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),
         "files": compare_files(site, recount.ledger),
     }

@@ -1,0 +1,50 @@
+// What the theme leaves out for readers with a keyboard or a screen reader: tables that scroll can be scrolled with arrow keys and have a name, the
+// bar of each piece of code is no landmark, and the menu and search of narrow windows are buttons.
+(function () {
+  "use strict";
+  const sizes = new ResizeObserver(function (entries) { entries.forEach(function (entry) { scrolls(entry.target); }); });
+
+  function headingBefore(element) {
+    const headings = Array.from(document.querySelectorAll("article h1, article h2, article h3, article h4")).filter(function (heading) {
+      return heading.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING;
+    });
+    const last = headings[headings.length - 1];
+    return last ? last.textContent.replace("¶", "").trim() : "";
+  }
+
+  // A stop for the keyboard only where there is something to scroll.
+  function scrolls(region) {
+    if (region.scrollWidth > region.clientWidth) {
+      region.tabIndex = 0;
+      region.setAttribute("role", "group");
+      region.setAttribute("aria-label", "Table: " + headingBefore(region));
+    } else if (region.hasAttribute("tabindex")) {
+      ["tabindex", "role", "aria-label"].forEach(function (attribute) { region.removeAttribute(attribute); });
+    }
+  }
+
+  // The theme's labels open menu and search for a pointer alone.
+  function asButton(label, title) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = label.className + " opens" + label.htmlFor;
+    button.setAttribute("aria-label", title);
+    button.append(...label.childNodes);
+    button.addEventListener("click", function () { document.getElementById(label.htmlFor).click(); });
+    label.replaceWith(button);
+  }
+
+  function tend() {
+    document.querySelectorAll(".md-typeset__scrollwrap:not([data-tended])").forEach(function (region) {
+      region.dataset.tended = "yes";
+      sizes.observe(region);
+    });
+    document.querySelectorAll("nav.md-code__nav:not([role])").forEach(function (bar) { bar.setAttribute("role", "none"); });
+  }
+
+  document.querySelectorAll(".md-header__button[for=__drawer]").forEach(function (label) { asButton(label, "Menu"); });
+  document.querySelectorAll(".md-header__button[for=__search]").forEach(function (label) { asButton(label, "Search"); });
+  // The theme adds its parts when they come into sight.
+  new MutationObserver(tend).observe(document.body, { childList: true, subtree: true });
+  tend();
+})();

@@ -1,0 +1,86 @@
+"""A visitor with a real browser, who keeps every complaint: errors and warnings, blocked scripts, requests to other hosts."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None and os.environ.get("CI"):
+    raise RuntimeError("CI must look at the pages in a browser: apt-get install chromium")
+NO_BROWSER = "no Chromium on this machine; install it to test the pages in a browser"
+# What a page refuses to run is kept on the window, from before its first script on.
+LISTEN = """window.refused = []; document.addEventListener("securitypolicyviolation", event =>
+    window.refused.push(`${event.violatedDirective}: ${event.blockedURI || event.sample}`));"""
+# Playwright waits for selectors from a world of its own; to wait for a function it needs eval, which the policy forbids.
+NOT_DRAWN = "figure.chart:not(:has(.chart-live svg))"
+
+
+class Visitor:
+    """One page in a browser context of its own; what it asks of another host is blocked and kept with its other complaints."""
+
+    def __init__(self, browser: Browser, address: str, **options: object) -> None:
+        self.context = browser.new_context(**options)  # type: ignore[arg-type]
+        self.context.add_init_script(LISTEN)
+        self.page: Page = self.context.new_page()
+        self.address, self.complaints = address, list[str]()
+        self.context.route("**/*", self.only_here)
+        self.page.on("console", self.told)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss()))
+
+    def told(self, message: ConsoleMessage) -> None:
+        """Keep an error or a warning; that a missing page is answered with 404 is no fault of the error page."""
+        missing = message.location.get("url", "") == self.page.url and "404" in message.text
+        if message.type in ("error", "warning") and not missing:
+            self.complaints.append(message.text)
+
+    def only_here(self, route: Route, request: Request) -> None:
+        """Let through what stays on the site."""
+        if request.url.startswith((self.address, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.complaints.append(f"asked for {request.url}")
+            route.abort()
+
+    def visit(self, place: str, live: bool = True) -> Page:
+        """Go to a page of the site, and wait for its charts to come alive."""
+        self.page.goto(self.address + place)
+        if live:
+            self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        """Charts come alive with the first sign of a reader."""
+        self.page.mouse.move(5, 5)
+        self.page.mouse.move(6, 6)
+        self.page.locator(NOT_DRAWN).first.wait_for(state="detached")
+
+    def refused(self) -> list[str]:
+        """What the page in sight was forbidden by its policy."""
+        return list(self.page.evaluate("window.refused"))
+
+
+@contextmanager
+def visiting(browser: Browser, address: str, **options: object) -> Iterator[Visitor]:
+    """A visitor, gone at the end."""
+    visitor = Visitor(browser, address, **options)
+    try:
+        yield visitor
+    finally:
+        visitor.context.close()
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """The browser itself."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
