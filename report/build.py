@@ -23,6 +23,7 @@ from mkdocs.exceptions import MkDocsException
 
 from report import __version__, check, csp, figures, pages, publish, queries, site_pages
 from report.comparisons.page import PairDrawing
+from report.downloads import checksums, plain_text
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
 from report.progress import step
@@ -81,9 +82,10 @@ def build(
             with step("checking the site"):
                 tables = check.fingerprints(connection)
                 shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
-                site_pages.write_summary(fresh / "llms.txt", drawings, pairs)
                 csp.write(fresh)
+                plain_text.write(fresh, [f"{page.removesuffix('.md')}/" for page in site_pages.addresses(drawings, pairs)])
                 ledger.write(fresh / "facts.json", inputs, tables, check.manifest(fresh))
+                checksums.write(fresh)
                 found = check.differences_of(connection, tables, published, fresh)
         if differences := [text for part in found.values() for text in part]:
             what = f"the site differs from its file: {differences[0]}"
@@ -105,7 +107,7 @@ def built(site: Path, published: Path, fresh: bool) -> Built:
 
 def digest(counters: Path, folder: Path | None, options: str) -> str:
     """Hash of everything that a site is made from: counters, figures, hand-written pages, templates and code."""
-    sources = [ROOT / "mkdocs.yml", *sorted((ROOT / "docs").rglob("*")), *sorted(Path(__file__).parent.rglob("*"))]
+    sources = [ROOT / "mkdocs.yml", ROOT / "CITATION.cff", *sorted((ROOT / "docs").rglob("*")), *sorted(Path(__file__).parent.rglob("*"))]
     sources += sorted(folder.glob("*.toml")) if folder else []
     whole = sha256(f"{__version__} {options} {duckdb.__version__}".encode())
     for path in (counters, *sources):

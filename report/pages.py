@@ -7,7 +7,7 @@ import html
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 
 from report import charts, published_wording, queries, theme
+from report.downloads import answers, measures
 from report.facts import Fact, Ledger, inert, script_safe
 from report.heads_wording import HeadsAuthor
 from report.wording import Reading, Row
@@ -86,6 +87,7 @@ class Pages:
 
     ledger: Ledger
     documents: Path
+    written: set[str] = field(default_factory=set)
 
     def draw(self, run_id: str, figure: str, kind: str, words: dict[str, str], folder: str) -> Drawing:
         """Read and draw one figure of one run; its page lies in the run's folder."""
@@ -110,13 +112,21 @@ class Pages:
         )
 
     def chart(self, chart: Chart, base: str, caption: str = "", height: int | None = None) -> str:
-        """The chart as HTML: pictures for all, and the specification for readers with JavaScript."""
+        """The chart as HTML: pictures for all, the specification for readers with JavaScript, and its files for all to download."""
+        self.write_chart(chart)
         across, up = charts.size(chart.spec)
         context = {"slug": chart.slug, "base": base, "alt": inert(chart.description), "across": across, "up": up}
-        return self.render("chart.html.j2", **context, spec=html.escape(script_safe(chart.spec)), caption=caption, height=height)
+        named = [(label, f"charts/{chart.slug}{ending}") for label, ending in answers.FILES]
+        files = [measures.sized(self.documents, path, label) for label, path in named if (self.documents / path).is_file()]
+        return self.render(
+            "chart.html.j2", **context, files=files, spec=html.escape(script_safe(chart.spec)), caption=caption, height=height
+        )
 
     def write_chart(self, chart: Chart) -> None:
-        """The chart's files: SVG in both schemes, PNG, specification and CSV."""
+        """The chart's files: SVG in both schemes, PNG, specification, and the answer as CSV, Parquet and SQL; written once."""
+        if chart.slug in self.written:
+            return
+        self.written.add(chart.slug)
         folder = self.documents / "charts"
         (folder / chart.slug).parent.mkdir(parents=True, exist_ok=True)
         for scheme in ("light", "dark"):
@@ -127,6 +137,7 @@ class Pages:
             json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False) + "\n", encoding="utf-8"
         )
         (folder / f"{chart.slug}.csv").write_text(csv_of(chart.rows), encoding="utf-8")
+        answers.write(self.ledger.connection, folder / chart.slug, chart.rows)
 
     def render(self, template: str, **context: object) -> str:
         """One template, with its queries appended where it asks for them."""

@@ -10,6 +10,7 @@ from report import charts, definitions, labels, price, proving, sensitivity, the
 from report.comparisons import agreement
 from report.comparisons import page as comparison_page
 from report.comparisons.page import PairDrawing
+from report.downloads import page as downloads_page
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
 from report.pages import PRIMARY, TWINS, Drawing, Pages, distinct_slugs
@@ -22,7 +23,6 @@ REFERENCE = "reference"
 HOME_OBSERVATIONS = 3
 # The oldest DuckDB release that the tests open the published file with.
 OLDEST_CLIENT = "1.4"
-DOWNLOADS = (("CSV", ".csv"), ("SVG, light", "-light.svg"), ("SVG, dark", "-dark.svg"), ("PNG", ".png"), ("Vega-Lite", ".vl.json"))
 MISREADING = "Do not read a share of heads as a level of activity: a segment counts heads, and its colour is the published figure's own."
 
 
@@ -31,8 +31,9 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple
     shutil.copytree(ROOT / "docs", documents)
     copy_assets(documents / "assets")
     (documents / "data").mkdir(exist_ok=True)
-    # MkDocs checks links when it runs, so the download must be there by then; the file itself takes its place at the end.
-    (documents / "data" / "headcount.duckdb").touch()
+    # MkDocs checks links when it runs, so what is written after it must be there by then; the files themselves take its place at the end.
+    for late in downloads_page.LATE:
+        (documents / late).touch()
     pages = Pages(ledger, documents)
     wanted = in_order(ledger.connection, shown)
     folders = distinct_slugs(list(dict.fromkeys(run_id for run_id, *_ in wanted)))
@@ -47,6 +48,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple
     for page in (agreement, proving, price, labels):
         page.write(pages)
     write_data(pages)
+    downloads_page.write(pages)
     return drawings, pairs
 
 
@@ -86,7 +88,6 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -
     title = "Published counts" if drawing.kind == "published" else str(drawing.coverage["figure_title"])
     keys = {"run_id": drawing.run_id, "figure": drawing.figure}
     sure = trust.read(pages.ledger, **keys) if drawing.reading else trust.NOTHING
-    links = [f"[{name}](../../charts/{drawing.slug}{ending})" for name, ending in DOWNLOADS]
     pages.write(
         drawing.page,
         "figure.md.j2",
@@ -108,7 +109,6 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -
         trust=sure,
         sensitivity=sensitivity.charts_of(pages, drawing, sure),
         depth=pages.render("depth.html.j2"),
-        downloads=" · ".join([*links, "[the whole file](../../data/headcount.duckdb)"]),
     )
 
 
@@ -224,11 +224,6 @@ def schema(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [{"name": name, "comment": inert(comment), "columns": columns[name], "view": place == 0} for name, comment, place in things]
 
 
-def write_summary(path: Path, drawings: list[Drawing], pairs: list[PairDrawing]) -> None:
-    """llms.txt: one line per figure and pair, the same text as on its page."""
-    lines = ["# Headcount", "", "> A census of a language model's attention heads.", "", "## Figures", ""]
-    lines += [f"- [{drawing.plain_title}]({drawing.page.removesuffix('.md')}/): {drawing.description}" for drawing in drawings]
-    if pairs:
-        lines += ["", "## Side by side", ""]
-        lines += [f"- [{pair.title}]({pair.page.removesuffix('.md')}/): {pair.chart.description}" for pair in pairs]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def addresses(drawings: list[Drawing], pairs: list[PairDrawing]) -> list[str]:
+    """The pages of figures and pairs in the order of the navigation."""
+    return [*(drawing.page for drawing in drawings), *(pair.page for pair in pairs)]

@@ -1,8 +1,9 @@
 """The check: a site is true when every number on it can be asked for again, and everything else on it is said twice alike.
 
 It parses the built HTML, asks the published file the question behind each fact, takes each claim's decision anew, and compares; it imports
-no renderer. It has two parts. The seal is what facts.json says of the bytes of every file and the content of every table: any change at all
-breaks it, unless facts.json is changed along. The rest holds without the seal, from what the file, the pages and their companions say:
+no renderer. It has two parts. The seal is what facts.json, SHA256SUMS, datapackage.json and the page of downloads say of the bytes of every
+file, and facts.json of the content of every table: any change at all breaks it, unless they are changed along. The rest holds without the
+seal, from what the file, the pages and their companions say:
     definitions  views as in report/sql; labels that spell their edges; histograms that add up
     facts        each question unchanged, each value the file's, each text one of its spellings, no value of an answer left out
     claims       each decision follows from its facts
@@ -11,7 +12,9 @@ breaks it, unless facts.json is changed along. The rest holds without the seal, 
     words        every word and heading of a page as the search index has it
     links        every address leads somewhere; downloads, figures, navigation and llms.txt lead to what they name
     policy       the scripts that the Content-Security-Policy allows are those that stand in the pages
-    charts       page, specification, CSV and both SVG pictures show one answer; alternative texts say the finding
+    charts       page, specification, CSV, Parquet, SQL and both SVG pictures show one answer; alternative texts say the finding
+    downloads    public tables hold what the file holds; sizes and rows are written as they are; datapackage.json fits types and comments
+    plain text   the Markdown version of each page reads, links and shows as the page
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
 counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
@@ -23,13 +26,16 @@ import duckdb
 
 from report.check.charts import compare_charts
 from report.check.definitions import compare_definitions
+from report.check.downloads import compare_bytes, compare_downloads
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
+from report.check.package import compare_checksums, compare_package
 from report.check.page import Page, read_page, stray_digits
 from report.check.pages import Pages
 from report.check.policy import compare_policy
 from report.check.recount import Answers, Recount
 from report.check.spelling import spelling
+from report.check.twins import compare_twins
 from report.check.words import compare_words
 from report.errors import DatabaseRefusal
 
@@ -49,7 +55,7 @@ __all__ = [
 ]
 
 # The parts that compare with the hashes of facts.json; whoever changes a file and facts.json alike passes them.
-SEAL = ("tables", "files")
+SEAL = ("tables", "files", "checksums")
 
 
 def check(published: Path, site: Path) -> list[str]:
@@ -99,6 +105,7 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         page = read_page(site, path)
         pages[page.name] = page
     facts = Pages(recount)
+    digests = manifest(site)
     unsaid = sorted(recount.claims.keys() - {claim.id for page in pages.values() for claim in page.claims})
     return {
         "pages": [
@@ -109,5 +116,8 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "links": list(compare_links(site, pages)),
         "policy": list(compare_policy(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),
-        "files": compare_files(site, recount.ledger),
+        "downloads": [*compare_downloads(site, pages, recount.answer), *compare_package(site, recount.answer)],
+        "plain text": list(compare_twins(site, pages)),
+        "files": compare_files(digests, recount.ledger),
+        "checksums": [*compare_bytes(site, pages, digests), *compare_checksums(site, digests)],
     }

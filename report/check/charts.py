@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from report.check.downloads import cell_of, compare_companions
 from report.check.page import Chart, Page, specification_of, squeeze
 from report.check.pages import Pages
 from report.check.recount import Place
@@ -88,10 +89,11 @@ def compare_files_of(site: Path, page: Page, chart: Chart, facts: Pages) -> Iter
         return
     # A chart of many points names its question; it is about what the page is about.
     drawn_from = {(named["question"], json.dumps(named["parameters"], sort_keys=True))} if named else asked
-    answer = answer_of(rows, drawn_from, facts)
-    if answer is None or (named and not {place[1] for place in drawn_from} & {place[1] for place in asked}):
+    place, answer = answer_of(rows, drawn_from, facts)
+    if answer is None or place is None or (named and not {place[1] for place in drawn_from} & {place[1] for place in asked}):
         yield "the CSV is not the answer of a question that its page asks"
         return
+    yield from compare_companions(site, chart.slug, place, facts.recount.answer)
     specification = specification_of(read(site / "charts" / f"{chart.slug}.vl.json"))
     pictures = [drawn(read(site / "charts" / f"{chart.slug}-{scheme}.svg")) for scheme in ("light", "dark")]
     if None in pictures or pictures[0].shape != pictures[1].shape:  # type: ignore[union-attr]
@@ -106,19 +108,13 @@ def compare_files_of(site: Path, page: Page, chart: Chart, facts: Pages) -> Iter
             yield f"its specification lacks a part of stacked bars: {error}"
 
 
-def answer_of(rows: list[list[str]], places: Collection[Place], facts: Pages) -> list[Row] | None:
-    """The answer, of those at the given places, that a CSV spells out; None where there is none."""
+def answer_of(rows: list[list[str]], places: Collection[Place], facts: Pages) -> tuple[Place, list[Row]] | tuple[None, None]:
+    """The answer, of those at the given places, that a CSV spells out, with its place; None twice where there is none."""
     for place in sorted(place for place in places if place[0] in facts.recount.digests):
         answer = facts.recount.answer(*place)
         if answer and rows and list(answer[0]) == rows[0] and [list(map(cell_of, row.values())) for row in answer] == rows[1:]:
-            return answer
-    return None
-
-
-def cell_of(value: Any) -> str:
-    """A value as a CSV reader gives it; text that a spreadsheet would take for a formula has an apostrophe."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+            return place, answer
+    return None, None
 
 
 def bars_of(answer: list[Row]) -> list[Row]:

@@ -12,6 +12,7 @@ import duckdb
 from report.errors import DatabaseRefusal
 
 DOWNLOAD = "data/headcount.duckdb"
+CHECKSUMS = "SHA256SUMS"
 
 
 def read_ledger(site: Path) -> dict[str, Any]:
@@ -53,15 +54,22 @@ def fingerprints(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def manifest(site: Path) -> dict[str, str]:
-    """SHA-256 of every file of a site but facts.json, which holds them, and the database, which is compared table by table."""
-    left_out = (site / "facts.json", site / DOWNLOAD)
+    """SHA-256 of every file of a site but facts.json, which holds them, SHA256SUMS, which is written after it, and the database, which is
+    compared table by table."""
+    left_out = (site / "facts.json", site / CHECKSUMS, site / DOWNLOAD)
     files = (path for path in site.rglob("*") if path.is_file() and path not in left_out)
-    return {path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.relative_to(site).as_posix(): sha256(path) for path in files}
 
 
-def compare_files(site: Path, ledger: dict[str, Any]) -> list[str]:
-    """Files that were changed, added or removed: pictures, specifications and downloads speak too."""
-    found, expected = manifest(site), ledger["files"]
+def sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def compare_files(found: dict[str, str], ledger: dict[str, Any]) -> list[str]:
+    """Files that were changed, added or removed: pictures, specifications and downloads speak too. `found` is the site's manifest."""
+    expected = ledger["files"]
     names = sorted(found.keys() | expected.keys())
     return [f"{name} is not the file that was built" for name in names if found.get(name) != expected.get(name)]
 

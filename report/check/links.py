@@ -12,9 +12,19 @@ from report.check.page import Page, squeeze
 SITE_NAME = " - Headcount"
 ELSEWHERE = re.compile(r"[a-z]+:|//")
 # What a download is called, and how its address ends.
-DOWNLOADS = {"CSV": ".csv", "SVG, light": "-light.svg", "SVG, dark": "-dark.svg", "PNG": ".png", "Vega-Lite": ".vl.json"}
+DOWNLOADS = {
+    "CSV": ".csv",
+    "Parquet": ".parquet",
+    "SQL": ".sql",
+    "Vega-Lite": ".vl.json",
+    "SVG, light": "-light.svg",
+    "SVG, dark": "-dark.svg",
+    "PNG": ".png",
+}
 WHOLE_FILE = ("the whole file", "headcount.duckdb")
-ENTRY = re.compile(r"- \[(.*)\]\(([^()]*)\): (.*)")
+ENTRY = re.compile(r"- \[(.*)\]\(([^()]*)\)(?:: (.*))?")
+# Pages without a Markdown version.
+WITHOUT = re.compile(r"404\.html|heads/[^/]+/[^/]+/index\.html")
 
 
 def compare_links(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
@@ -65,14 +75,17 @@ def compare_names(page: Page, pages: Mapping[str, Page]) -> Iterator[str]:
 
 
 def compare_targets(page: Page, pages: Mapping[str, Page]) -> Iterator[str]:
-    """Links to downloads and figures that lead to those of another figure than the one they stand with."""
-    shown = {chart.slug for chart in page.charts}
-    own = {slug for slug in shown if page.folder == f"figures/{slug}/"} or shown
+    """Links to downloads and figures that lead to those of another figure than the one they stand with; downloads without a link."""
+    offered = Counter((link.chart, link.label) for link in page.links if link.label in {*DOWNLOADS, WHOLE_FILE[0]})
+    wanted = Counter((chart.slug, label) for chart in page.charts for label in (*DOWNLOADS, WHOLE_FILE[0]))
+    yield from (
+        f"chart {slug} has not each of its downloads once: {label}" for slug, label in sorted(offered - wanted) + sorted(wanted - offered)
+    )
     for link in page.links:
         if link.label in WHOLE_FILE and link.target != DOWNLOAD:
             yield f"“{link.label}” leads to {link.target}"
         ending = DOWNLOADS.get(link.label)
-        if ending and link.target not in {f"charts/{slug}{ending}" for slug in own}:
+        if ending and link.target != f"charts/{link.chart}{ending}":
             yield f"“{link.label}” leads to {link.target}"
         figure = re.fullmatch(r"figures/(.+)/", link.target)
         if not figure or f"{link.target}index.html" not in pages or link.chart in ("", figure.group(1)):
@@ -83,26 +96,31 @@ def compare_targets(page: Page, pages: Mapping[str, Page]) -> Iterator[str]:
 
 
 def compare_summary(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
-    """llms.txt, whose lines are the titles and descriptions of the pages that they name."""
+    """llms.txt, whose lines are titles and descriptions of the pages whose Markdown they name, all of them, and then files of data."""
     try:
         lines = (site / "llms.txt").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         yield "llms.txt is missing or cannot be read"
         return
-    named = set()
+    named: Counter[str] = Counter()
+    home = pages["index.html"].description if "index.html" in pages else ""
     for line in lines:
         if entry := ENTRY.fullmatch(line):
-            title, target, description = entry.groups()
-            page = pages.get(f"{target}index.html")
-            named.add(target)
-            if page is None or page.title.removesuffix(SITE_NAME) != title or page.description != squeeze(description):
+            label, target, description = entry.groups()
+            title, page = label.replace("\\", ""), pages.get(target.removesuffix("md") + "html")
+            named[target] += 1
+            if page is None and (title != target or description or not (site / target).is_file()):
+                yield f"llms.txt: the line of {target} is neither a page's nor a file's"
+            # A page without a description of its own has the site's.
+            told = page and {page.title.removesuffix(SITE_NAME), squeeze(description) if description else home} ^ {title, page.description}
+            if told:
                 yield f"llms.txt: the line of {target} is not that page's title and description"
-        elif line.startswith("> ") and "index.html" in pages and pages["index.html"].description != line.removeprefix("> "):
+        elif line.startswith("> ") and home != line.removeprefix("> "):
             yield "llms.txt: its description is not that of the home page"
         elif line.startswith("# ") and not all(page.title.endswith(line.removeprefix("# ")) for page in pages.values()):
             yield "llms.txt: its title is not the site's"
         elif line and not line.startswith(("> ", "# ", "## ")):
             yield f"llms.txt: “{line}” is the line of no page"
-    charts = {chart.slug for page in pages.values() for chart in page.charts}
-    missing = {f"figures/{slug}/" for slug in charts if f"figures/{slug}/index.html" in pages} - named
-    yield from (f"llms.txt: no line of {target}" for target in sorted(missing))
+    wanted = Counter(name.removesuffix("html") + "md" for name in pages if not WITHOUT.fullmatch(name))
+    pages_named = Counter({target: count for target, count in named.items() if target.endswith("index.md")})
+    yield from (f"llms.txt: not one line of {target}" for target in sorted((wanted - pages_named) + (pages_named - wanted)))

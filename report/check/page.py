@@ -45,6 +45,18 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A measure of a file where it stands, in the item or row whose first link has this label and target."""
+
+    file: str
+    measure: str
+    value: str
+    text: str
+    label: str
+    target: str
+
+
+@dataclass(frozen=True)
 class Chart:
     """A chart: its pictures (class, address, alternative text) and the specification behind them."""
 
@@ -65,6 +77,7 @@ class Page:
     facts: tuple[RenderedFact, ...]
     claims: tuple[RenderedClaim, ...]
     strays: tuple[str, ...]
+    measured: tuple[Measured, ...]
     tables: tuple[tuple[Row, ...], ...]
     queries: tuple[tuple[str, str, tuple[str, ...]], ...]
     charts: tuple[Chart, ...]
@@ -123,6 +136,7 @@ def parse(name: str, html: str) -> Page:
         facts=tuple(fact_at(node, blocks) for node in tree.css("data[data-fact]")),
         claims=tuple(claim_at(node, blocks) for node in tree.css("[data-claim]")),
         strays=tuple(piece for section in tree.css("[data-generated]") for piece in stray_digits(section)),
+        measured=tuple(measured_at(node, place) for node in tree.css("data[data-file]")),
         tables=tuple(tuple(row_of(row) for row in table.css("tbody tr")) for table in tree.css("article table")),
         queries=tuple(query_at(node) for node in tree.css("div.query[id]")),
         charts=tuple(chart_at(node, place) for node in tree.css("figure.chart")),
@@ -167,6 +181,16 @@ def claim_at(node: LexborNode, blocks: dict[int, int]) -> RenderedClaim:
     while around is not None and around.tag != "figure":
         around = around.parent
     return RenderedClaim(attribute(node, "data-claim"), node.text(), block_of(node, blocks), attribute(around, "data-chart"))
+
+
+def measured_at(node: LexborNode, place: Any) -> Measured:
+    """A measure of a file with the link that it stands beside."""
+    around = node.parent
+    while around is not None and around.tag not in ("li", "tr"):
+        around = around.parent
+    link = around.css_first("a[href]") if around is not None else None
+    file, measure, value = (attribute(node, name) for name in ("data-file", "data-measure", "value"))
+    return Measured(file, measure, value, node.text(), text_of(link), place(attribute(link, "href")) if link else "")
 
 
 def row_of(row: LexborNode) -> Row:
@@ -216,6 +240,6 @@ def specification_of(text: str) -> dict[str, Any]:
 def stray_digits(section: LexborNode) -> list[str]:
     """Pieces of visible text that hold a digit, in a generated section, outside facts and code."""
     clone = LexborHTMLParser(section.html or "")
-    for node in clone.css("data[data-fact], [data-claim], code, pre, template, script, style, svg"):
+    for node in clone.css("data[data-fact], data[data-file], [data-claim], code, pre, template, script, style, svg"):
         node.decompose()
     return [piece.strip() for piece in (clone.text(separator="\n") or "").splitlines() if re.search(r"\d", piece)]

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from report import queries
 from report.check.spelling import as_json, spelling
@@ -17,7 +18,6 @@ Fact = dict[str, Any]
 Claim = dict[str, Any]
 # What was asked: a question and, as JSON, its parameters.
 Place = tuple[str, str]
-Answer = Callable[[str, str], list[dict[str, Any]]]
 
 
 def place_of(fact: Fact) -> Place:
@@ -31,6 +31,7 @@ class Answers:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self.known: dict[Place, list[dict[str, Any]]] = {}
+        self.tables: dict[Place, pa.Table] = {}
         for view in queries.asked_views():
             connection.execute(f"create temp table if not exists {view} as from {view}")
 
@@ -43,12 +44,20 @@ class Answers:
             self.known[place] = [dict(zip(columns, map(as_json, row), strict=True)) for row in answer.fetchall()]
         return self.known[place]
 
+    def table(self, question: str, parameters: str) -> pa.Table:
+        """The rows of an answer with their types as DuckDB gives them; a table of the file where no parameters are given."""
+        place = (question, parameters)
+        if place not in self.tables:
+            sql = queries.question(question).sql if parameters else f"from {question} order by all"
+            self.tables[place] = self.connection.sql(sql, params=json.loads(parameters or "{}")).to_arrow_table()
+        return self.tables[place]
+
 
 @dataclass
 class Recount:
     """Compares the facts and claims of facts.json with the file's answers."""
 
-    answer: Answer
+    answer: Answers
     ledger: dict[str, Any]
 
     def __post_init__(self) -> None:

@@ -9,7 +9,6 @@ from report.figures import Figure
 from report.pages import PRIMARY, Chart, Pages, distinct_slugs, summary_of
 from report.wording import Reading, Row
 
-DOWNLOADS = (("CSV", ".csv"), ("SVG, light", "-light.svg"), ("SVG, dark", "-dark.svg"), ("PNG", ".png"), ("Vega-Lite", ".vl.json"))
 NO_WORDS = {"counts": "the figure's measure", "high": "highest", "low": "lowest", "misreading": ""}
 
 
@@ -59,7 +58,6 @@ def draw(ledger: Ledger, author: PairAuthor, slug: str) -> PairDrawing:
 
 def write_page(pages: Pages, drawing: PairDrawing, author: PairAuthor) -> None:
     """The page of one pair."""
-    links = [f"[{name}](../charts/{drawing.chart.slug}{ending})" for name, ending in DOWNLOADS]
     pages.write(
         drawing.page,
         "comparison.md.j2",
@@ -79,7 +77,6 @@ def write_page(pages: Pages, drawing: PairDrawing, author: PairAuthor) -> None:
         tested=bool(author.whole["tested_heads"].value),
         paired=author.runs["sampling"].value == "paired",
         chart=pages.chart(drawing.chart, "../../"),
-        downloads=" · ".join([*links, "[the whole file](../data/headcount.duckdb)"]),
     )
 
 
