@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from report import charts, definitions, labels, price, proving, sensitivity, theme, trust
+from report import charts, definitions, heads_data, labels, price, proving, sensitivity, theme, trust
 from report.comparisons import agreement
 from report.comparisons import page as comparison_page
 from report.comparisons.page import PairDrawing
@@ -47,6 +47,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple
     for page in (agreement, proving, price, labels):
         page.write(pages)
     write_data(pages)
+    heads_data.write(ledger, documents)
     return drawings, pairs
 
 

@@ -10,6 +10,7 @@ breaks it, unless facts.json is changed along. The rest holds without the seal, 
                  follow from decisions and stand with facts about the same thing; no digit outside a fact; queries shown as they are
     words        every word and heading of a page as the search index has it
     links        every address leads somewhere; downloads, figures, navigation and llms.txt lead to what they name
+    heads data   each cell of the script files that the map and the table of heads are drawn from
     charts       page, specification, CSV and both SVG pictures show one answer; alternative texts say the finding
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
@@ -22,6 +23,7 @@ import duckdb
 
 from report.check.charts import compare_charts
 from report.check.definitions import compare_definitions
+from report.check.heads_data import compare_heads_data
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
 from report.check.page import Page, read_page, stray_digits
@@ -77,6 +79,7 @@ def differences(published: Path, site: Path) -> dict[str, list[str]]:
 def differences_of(connection: duckdb.DuckDBPyConnection, tables: dict[str, str], published: Path, site: Path) -> dict[str, list[str]]:
     """All differences by part, for a file that is open already and whose `fingerprints` are known; as after a build."""
     found, recount = compare_file(connection, tables, read_ledger(site))
+    found["heads data"] = list(compare_heads_data(connection, site))
     return found | compare_site(site, recount) | {"download": compare_download(site, tables, published)}
 
 
