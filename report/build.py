@@ -21,7 +21,7 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, figures, pages, publish, queries, site_pages
+from report import __version__, check, figures, head_map, pages, publish, queries, site_pages
 from report.comparisons.page import PairDrawing
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
@@ -188,6 +188,8 @@ def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Draw
     pair_pages = [{inert(pair.title): pair.page} for pair in pairs]
     own = {"Figures": ["figures.md", *figure_pages], "Side by side": ["agreement.md", *pair_pages]}
     navigation = [{title: own.get(title, address) for title, address in entry.items()} for entry in settings["nav"]]
+    if maps := head_map.navigation(documents):
+        navigation.insert(2, {"Heads": maps})
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = seconds
