@@ -21,7 +21,7 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, csp, figures, pages, publish, queries, site_pages
+from report import __version__, check, csp, figures, head_map, pages, publish, queries, site_pages
 from report.comparisons.page import PairDrawing
 from report.downloads import checksums, plain_text
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
@@ -195,6 +195,8 @@ def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Draw
     own = {"Figures": ["figures.md", *figure_pages], "Side by side": ["agreement.md", *pair_pages]}
     navigation = [{title: own.get(title, address) for title, address in entry.items()} for entry in settings["nav"]]
     where = {"site_url": site_url} if site_url else {}
+    if maps := head_map.navigation(documents):
+        navigation.insert(2, {"Heads": maps})
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = seconds

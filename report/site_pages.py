@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from report import charts, definitions, labels, price, proving, sensitivity, theme, trust
+from report import charts, definitions, head_map, head_map_charts, heads_data, labels, price, proving, sensitivity, theme, trust
 from report.comparisons import agreement
 from report.comparisons import page as comparison_page
 from report.comparisons.page import PairDrawing
@@ -48,6 +48,8 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple
     for page in (agreement, proving, price, labels):
         page.write(pages)
     write_data(pages)
+    heads_data.write(ledger, documents)
+    head_map.write(pages)
     downloads_page.write(pages)
     return drawings, pairs
 
@@ -60,6 +62,7 @@ def copy_assets(folder: Path) -> None:
     parts = [part.read_text(encoding="utf-8") for part in sorted((ASSETS / "styles").glob("*.css"))]
     (folder / "headcount.css").write_text("\n".join(parts), encoding="utf-8")
     (folder / "vega-bundle.js").write_text(charts.script(), encoding="utf-8")
+    (folder / "head-map-specs.js").write_text(head_map_charts.script(), encoding="utf-8")
     configs = script_safe({scheme: theme.vega_config(scheme) for scheme in ("light", "dark")})
     (folder / "headcount-theme.js").write_text(f"window.headcountConfigs = {configs};\n", encoding="utf-8")
 

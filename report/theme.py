@@ -42,6 +42,19 @@ DEPTH = ("#5f9e2f", "#1f9e83", "#2a8fb0", "#4f7fd0", "#8d6fd6", "#bb5bb5")
 SAFE_DEPTH = ("#c08a1e", "#a0864e", "#85888a", "#6f8ab0", "#4a80cc", "#3b72c4")
 MIDDLE = "#7d8590"
 GROUND = {"light": "#ffffff", "dark": "#1e2129"}
+# One measure over many heads: a ramp of one direction of lightness, from next to the ground (little) to far from it (much), green to blue,
+# which the common colour-vision deficiencies keep apart; and one of two directions around nought, orange against blue.
+RAMPS = {
+    "light": ("#edf5e4", "#cfe8c8", "#9fd3b5", "#62b6ad", "#338ea3", "#1f6590", "#1f3d6d", "#161f45"),
+    "dark": ("#243142", "#264a66", "#226a83", "#2b8c92", "#4fae97", "#86cc9f", "#c3e5b3", "#f3f9d2"),
+}
+DIVERGING = {
+    "light": ("#8f3b0a", "#d0702a", "#f0b98a", "#f4f1ec", "#9ec5de", "#3f83b5", "#174a7c"),
+    "dark": ("#ffc08a", "#e0853f", "#8f4f22", "#2b3038", "#27587f", "#4b93c6", "#a9d8f5"),
+}
+# Heads as dots and lines, and those of them that a reader has chosen: on both grounds.
+DOTS = "#3d8b9e"
+CHOSEN = "#d9691e"
 INK = {"light": "#24292f", "dark": "#e6e8eb"}
 QUIET = {"light": "#57606a", "dark": "#aab1ba"}
 GRID = {"light": "#d8dee4", "dark": "#3b424b"}
@@ -95,6 +108,7 @@ def vega_config(scheme: str) -> dict[str, Any]:
         "point": {"color": QUIET[scheme]},
         "title": {"anchor": "middle", "fontSize": 17, "fontWeight": 600, "color": INK[scheme], "offset": 12},
         "axis": {**axis, "labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": 500, "titlePadding": 10},
+        "range": {"heatmap": list(RAMPS[scheme]), "ramp": list(RAMPS[scheme]), "diverging": list(DIVERGING[scheme])},
         "axisX": {"grid": False, "labelAngle": 0, "labelPadding": 6},
         "legend": {
             "labelColor": INK[scheme],

@@ -101,7 +101,8 @@
   }
 
   function drawAll() {
-    document.querySelectorAll("figure.chart").forEach(function (figure) {
+    // Those that a module draws by itself are left to it.
+    document.querySelectorAll("figure.chart:not([data-own])").forEach(function (figure) {
       offerRamps(figure);
       figure.querySelectorAll(".chart-ramp button").forEach(function (button, choice) {
         button.setAttribute("aria-pressed", String(choice === ramp()));

@@ -15,6 +15,7 @@ seal, from what the file, the pages and their companions say:
     charts       page, specification, CSV, Parquet, SQL and both SVG pictures show one answer; alternative texts say the finding
     downloads    public tables hold what the file holds; sizes and rows are written as they are; datapackage.json fits types and comments
     plain text   the Markdown version of each page reads, links and shows as the page
+    heads data   each cell of the script files that the map and the table of heads are drawn from
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
 counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
@@ -27,6 +28,7 @@ import duckdb
 from report.check.charts import compare_charts
 from report.check.definitions import compare_definitions
 from report.check.downloads import compare_bytes, compare_downloads
+from report.check.heads_data import compare_heads_data
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
 from report.check.package import compare_checksums, compare_package
@@ -85,6 +87,7 @@ def differences(published: Path, site: Path) -> dict[str, list[str]]:
 def differences_of(connection: duckdb.DuckDBPyConnection, tables: dict[str, str], published: Path, site: Path) -> dict[str, list[str]]:
     """All differences by part, for a file that is open already and whose `fingerprints` are known; as after a build."""
     found, recount = compare_file(connection, tables, read_ledger(site))
+    found["heads data"] = list(compare_heads_data(connection, site))
     return found | compare_site(site, recount) | {"download": compare_download(site, tables, published)}
 
 

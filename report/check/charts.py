@@ -50,8 +50,10 @@ def home_of(chart: Chart, pages: Mapping[str, Page]) -> Page:
 
 def compare_chart(site: Path, chart: Chart, pages: Mapping[str, Page]) -> Iterator[str]:
     """A chart as it stands on a page, against its files and the page of its figure."""
-    specification = specification_of(chart.specification)
-    if specification != specification_of(read(site / "charts" / f"{chart.slug}.vl.json")):
+    filed = read(site / "charts" / f"{chart.slug}.vl.json")
+    # Those of the maps are drawn by a module of their own: they have it in the file alone.
+    specification = specification_of(filed if chart.slug.startswith("maps/") and not chart.specification else chart.specification)
+    if specification != specification_of(filed):
         yield "the page and its .vl.json specify different charts"
     said = squeeze(str(specification.get("description", "")))
     for kind, source, alternative in chart.pictures:
