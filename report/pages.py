@@ -109,10 +109,11 @@ class Pages:
             spec=charts.stacked_bars(str(coverage["run_title"].value), str(coverage["legend"].value), cells, summary_of(reading)),
         )
 
-    def chart(self, chart: Chart, base: str, caption: str = "", height: int | None = None) -> str:
+    def chart(self, chart: Chart, base: str, caption: str = "", height: int | None = None, controls: str = "") -> str:
         """The chart as HTML: pictures for all, and the specification for readers with JavaScript."""
         across, up = charts.size(chart.spec)
-        context = {"slug": chart.slug, "base": base, "alt": inert(chart.description), "across": across, "up": up}
+        context: dict[str, object] = {"slug": chart.slug, "base": base, "controls": controls, "alt": inert(chart.description)}
+        context |= {"across": across, "up": up}
         return self.render("chart.html.j2", **context, spec=html.escape(script_safe(chart.spec)), caption=caption, height=height)
 
     def write_chart(self, chart: Chart) -> None:

@@ -11,6 +11,7 @@ breaks it, unless facts.json is changed along. The rest holds without the seal, 
     words        every word and heading of a page as the search index has it
     links        every address leads somewhere; downloads, figures, navigation and llms.txt lead to what they name
     charts       page, specification, CSV and both SVG pictures show one answer; alternative texts say the finding
+    thresholds   counts, texts and heads that a figure shows when its threshold is moved are the answers of the file
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
 counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
@@ -28,6 +29,7 @@ from report.check.page import Page, read_page, stray_digits
 from report.check.pages import Pages
 from report.check.recount import Answers, Recount
 from report.check.spelling import spelling
+from report.check.thresholds import compare_thresholds
 from report.check.words import compare_words
 from report.errors import DatabaseRefusal
 
@@ -106,5 +108,6 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "words": list(compare_words(site, pages)),
         "links": list(compare_links(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),
+        "thresholds": list(compare_thresholds(site, pages, facts)),
         "files": compare_files(site, recount.ledger),
     }
