@@ -111,11 +111,12 @@ class Pages:
             spec=charts.stacked_bars(str(coverage["run_title"].value), str(coverage["legend"].value), cells, summary_of(reading)),
         )
 
-    def chart(self, chart: Chart, base: str, caption: str = "", height: int | None = None) -> str:
+    def chart(self, chart: Chart, base: str, caption: str = "", height: int | None = None, controls: str = "") -> str:
         """The chart as HTML: pictures for all, the specification for readers with JavaScript, and its files for all to download."""
         self.write_chart(chart)
         across, up = charts.size(chart.spec)
-        context = {"slug": chart.slug, "base": base, "alt": inert(chart.description), "across": across, "up": up}
+        context: dict[str, object] = {"slug": chart.slug, "base": base, "controls": controls, "alt": inert(chart.description)}
+        context |= {"across": across, "up": up}
         named = [(label, f"charts/{chart.slug}{ending}") for label, ending in answers.FILES]
         files = [measures.sized(self.documents, path, label) for label, path in named if (self.documents / path).is_file()]
         return self.render(

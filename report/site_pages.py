@@ -6,13 +6,27 @@ from typing import Any
 
 import duckdb
 
-from report import charts, definitions, head_map, head_map_charts, heads_data, labels, price, proving, sensitivity, theme, trust
+from report import (
+    charts,
+    definitions,
+    figure_controls,
+    head_map,
+    head_map_charts,
+    heads_data,
+    labels,
+    price,
+    proving,
+    sensitivity,
+    theme,
+    trust,
+)
 from report.comparisons import agreement
 from report.comparisons import page as comparison_page
 from report.comparisons.page import PairDrawing
 from report.downloads import page as downloads_page
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
+from report.head_homes import homes
 from report.pages import PRIMARY, TWINS, Drawing, Pages, distinct_slugs
 
 ROOT = Path(__file__).parents[1]
@@ -38,9 +52,11 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple
     wanted = in_order(ledger.connection, shown)
     folders = distinct_slugs(list(dict.fromkeys(run_id for run_id, *_ in wanted)))
     drawings = [pages.draw(run_id, figure, kind, words, folders[run_id]) for run_id, figure, kind, words in wanted]
+    described = homes(ledger.connection)
     for drawing in drawings:
         pages.write_chart(drawing.chart)
-        write_figure(pages, drawing, {other.figure: other for other in drawings if other.run_id == drawing.run_id})
+        controls = figure_controls.controls_of(pages, drawing, described.get(drawing.run_id))
+        write_figure(pages, drawing, {other.figure: other for other in drawings if other.run_id == drawing.run_id}, controls)
     write_overview(pages, drawings)
     pairs = comparison_page.write(pages, shown)
     write_home(pages, drawings, pairs)
@@ -84,7 +100,7 @@ def colour_words(connection: duckdb.DuckDBPyConnection, run_id: str, figure: str
     return {"high": base, "low": far, "counts": "", "misreading": MISREADING}
 
 
-def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -> None:
+def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing], controls: str) -> None:
     """The page of one figure; activation and its twin stand side by side."""
     twin = siblings.get(TWINS.get(drawing.figure, ""))
     caption = f'The twin: <a href="../{twin.slug.rpartition("/")[2]}/">{inert(twin.title)}</a>' if twin else ""
@@ -107,7 +123,7 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing]) -
         uneven=drawing.kind == "heads" and len({row["range_heads"].value for row in drawing.ranges}) > 1,
         one_range=len(drawing.ranges) == 1,
         words={name: inert(text) for name, text in drawing.words.items()},
-        chart=pages.chart(drawing.chart, "../../../"),
+        chart=pages.chart(drawing.chart, "../../../", controls=controls),
         twin_chart=pages.chart(twin.chart, "../../../", caption) if twin else "",
         trust=sure,
         sensitivity=sensitivity.charts_of(pages, drawing, sure),

@@ -47,6 +47,11 @@
     }, []);
   }
 
+  // The layer that carries the numbers: it has the colours and the words for a pointer.
+  function mainLayer(spec) {
+    return spec.layer.find(function (layer) { return layer.encoding.color && layer.encoding.tooltip; });
+  }
+
   function dressed(spec, width, height) {
     const dressed = structuredClone(spec);
     const coloured = dressed.layer.find(function (layer) { return layer.encoding.color; }).encoding.color;
@@ -70,6 +75,9 @@
     if (height) dressed.height = height;
     dressed.autosize = { type: "fit-x", contains: "padding" };
     dressed.config = window.headcountConfigs[scheme()];
+    // What a reader points at or walks through, under a name by which it can be read and changed while the chart stands.
+    const shown = mainLayer(dressed);
+    ((shown && shown.data) || dressed.data).name = "segments";
     return dressed;
   }
 
@@ -78,14 +86,19 @@
     const live = figure.querySelector(".chart-live");
     live.hidden = false;
     figure.dataset.drawn = scheme() + ramp();
-    const drawn = await embed(live, dressed(spec, figure.clientWidth, Number(figure.dataset.height)));
+    const clothed = dressed(spec, figure.clientWidth, Number(figure.dataset.height));
+    figure.dispatchEvent(new CustomEvent("headcount:dress", { detail: clothed }));
+    const drawn = await embed(live, clothed);
+    if (live.drawn) live.drawn.finalize();
+    live.drawn = drawn;
     figure.querySelector(".chart-static").hidden = true;
     figure.dispatchEvent(new CustomEvent("headcount:drawn", { detail: drawn.view }));
   }
 
   function offerRamps(figure) {
     const spec = figure.querySelector("template.chart-spec").content.textContent;
-    if (figure.querySelector(".chart-ramp") || !JSON.parse(spec).usermeta) return;
+    // One switch recolours all charts of a page.
+    if (document.querySelector(".chart-ramp") || !JSON.parse(spec).usermeta) return;
     const bar = document.createElement("div");
     bar.className = "chart-ramp";
     bar.setAttribute("role", "group");
@@ -104,10 +117,10 @@
     // Those that a module draws by itself are left to it.
     document.querySelectorAll("figure.chart:not([data-own])").forEach(function (figure) {
       offerRamps(figure);
-      figure.querySelectorAll(".chart-ramp button").forEach(function (button, choice) {
-        button.setAttribute("aria-pressed", String(choice === ramp()));
-      });
       if ((awake || ramp()) && figure.dataset.drawn !== scheme() + ramp()) draw(figure);
+    });
+    document.querySelectorAll(".chart-ramp button").forEach(function (button, choice) {
+      button.setAttribute("aria-pressed", String(choice === ramp()));
     });
   }
 
@@ -153,7 +166,10 @@
     openTarget();
   }
 
-  window.headcount = { embed: embed, load: load, modules: modules, ramp: ramp, scheme: scheme, wrapped: wrapped };
+  window.headcount = {
+    data: {}, draw: draw, embed: embed, load: load, mainLayer: mainLayer, modules: modules, ramp: ramp,
+    root: here.replace(/assets\/$/, ""), scheme: scheme, wrapped: wrapped
+  };
   ["pointermove", "pointerdown", "keydown", "wheel", "touchstart"].forEach(function (kind) {
     window.addEventListener(kind, wake, { passive: true, once: true });
   });

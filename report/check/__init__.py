@@ -16,6 +16,7 @@ seal, from what the file, the pages and their companions say:
     downloads    public tables hold what the file holds; sizes and rows are written as they are; datapackage.json fits types and comments
     plain text   the Markdown version of each page reads, links and shows as the page
     heads data   each cell of the script files that the map and the table of heads are drawn from
+    thresholds   counts, texts and heads that a figure shows when its threshold is moved are the answers of the file
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
 counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
@@ -37,6 +38,7 @@ from report.check.pages import Pages
 from report.check.policy import compare_policy
 from report.check.recount import Answers, Recount
 from report.check.spelling import spelling
+from report.check.thresholds import compare_thresholds
 from report.check.twins import compare_twins
 from report.check.words import compare_words
 from report.errors import DatabaseRefusal
@@ -119,6 +121,7 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "links": list(compare_links(site, pages)),
         "policy": list(compare_policy(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),
+        "thresholds": list(compare_thresholds(site, pages, facts)),
         "downloads": [*compare_downloads(site, pages, recount.answer), *compare_package(site, recount.answer)],
         "plain text": list(compare_twins(site, pages)),
         "files": compare_files(digests, recount.ledger),
