@@ -23,13 +23,14 @@ def build(
     publish: Annotated[Path, typer.Option(help="The published DuckDB file to write.")] = Path("results/headcount.duckdb"),
     figures: Annotated[Path | None, typer.Option(help="Folder of figure files, instead of the package's own.")] = None,
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="Report on unfinished runs, with a banner.")] = False,
+    console: Annotated[bool, typer.Option("--console", help="Add a page that queries the file in the reader's browser.")] = False,
     debug: Debug = False,
 ) -> None:
     """Publish a counters file and build the site from it."""
     del debug
     from report.build import build as build_site
 
-    built = build_site(counters, out, publish, figures, allow_partial)
+    built = build_site(counters, out, publish, figures, allow_partial, console)
     # The environment of `make report` is not on the PATH: say what can be typed as it stands.
     python = ".venv/bin/python" if Path(".venv/bin/python").exists() else "python"
     for run in built.runs:

@@ -21,7 +21,7 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, figures, pages, publish, queries, site_pages
+from report import __version__, check, console, console_files, figures, pages, publish, queries, site_pages
 from report.comparisons.page import PairDrawing
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
@@ -42,7 +42,9 @@ class Built:
     fresh: bool
 
 
-def build(counters: Path, site: Path, published: Path, folder: Path | None = None, allow_partial: bool = False) -> Built:
+def build(
+    counters: Path, site: Path, published: Path, folder: Path | None = None, allow_partial: bool = False, with_console: bool = False
+) -> Built:
     """Publish the counters and build the site; a site that was made from the very same inputs is only checked again.
 
     Args:
@@ -51,10 +53,12 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
         published: the file to write, also offered as the site's download.
         folder: figures to use instead of the package's own.
         allow_partial: report on unfinished runs, with a banner, instead of refusing.
+        with_console: add the page on which a reader queries the file in the browser.
 
     Raises:
         DatabaseRefusal, UsageRefusal: see `publish`.
-        EnvironmentRefusal: the site or the published file cannot be written here, or MkDocs refuses a page.
+        EnvironmentRefusal: the site or the published file cannot be written here, MkDocs refuses a page, or the console's engine
+            cannot be fetched.
     """
     counters, site, published = counters.resolve(), site.resolve(), published.resolve()
     if counters == published:
@@ -63,9 +67,10 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     refuse_foreign(site)
     shown = figures.load(folder) if folder else figures.load()
     publish.open_counters(counters).close()
-    inputs = digest(counters, folder, allow_partial)
+    inputs = digest(counters, folder, allow_partial, with_console)
     if up_to_date(site, published, inputs):
         return built(site, published, fresh=False)
+    engine = console_files.fetch() if with_console else None
     with step(f"publishing {published.name}"):
         publish.publish(counters, published, shown, allow_partial)
     with tempfile.TemporaryDirectory(prefix="headcount-build-") as stage, temporary_site(site) as fresh:
@@ -73,6 +78,8 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
                 drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
+                if engine:
+                    console.write(pages.Pages(ledger, Path(stage) / "docs"), engine)
             with step("rendering the site"):
                 render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs)
             with step("checking the site"):
@@ -99,11 +106,11 @@ def built(site: Path, published: Path, fresh: bool) -> Built:
     return Built(site, published, len(list(site.rglob("*.html"))), len(facts), runs, fresh)
 
 
-def digest(counters: Path, folder: Path | None, allow_partial: bool) -> str:
+def digest(counters: Path, folder: Path | None, allow_partial: bool, with_console: bool) -> str:
     """Hash of everything that a site is made from: counters, figures, hand-written pages, templates and code."""
     sources = [ROOT / "mkdocs.yml", *sorted((ROOT / "docs").rglob("*")), *sorted(Path(__file__).parent.rglob("*"))]
     sources += sorted(folder.glob("*.toml")) if folder else []
-    whole = sha256(f"{__version__} {allow_partial} {duckdb.__version__}".encode())
+    whole = sha256(f"{__version__} {allow_partial} {with_console} {duckdb.__version__}".encode())
     for path in (counters, *sources):
         if path.is_file() and "__pycache__" not in path.parts:
             whole.update(path.name.encode() + b"\0" + sha256(path.read_bytes()).digest())
@@ -188,6 +195,7 @@ def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Draw
     pair_pages = [{inert(pair.title): pair.page} for pair in pairs]
     own = {"Figures": ["figures.md", *figure_pages], "Side by side": ["agreement.md", *pair_pages]}
     navigation = [{title: own.get(title, address) for title, address in entry.items()} for entry in settings["nav"]]
+    navigation = console.in_navigation(navigation, documents)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = seconds

@@ -11,6 +11,7 @@ breaks it, unless facts.json is changed along. The rest holds without the seal, 
     words        every word and heading of a page as the search index has it
     links        every address leads somewhere; downloads, figures, navigation and llms.txt lead to what they name
     charts       page, specification, CSV and both SVG pictures show one answer; alternative texts say the finding
+    console      the engine's files are the pinned ones, its scripts and examples ours, and on no other page
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
 counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
@@ -21,6 +22,7 @@ from typing import Any
 import duckdb
 
 from report.check.charts import compare_charts
+from report.check.console import compare_console
 from report.check.definitions import compare_definitions
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
@@ -106,5 +108,6 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "words": list(compare_words(site, pages)),
         "links": list(compare_links(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),
+        "console": list(compare_console(site, pages)),
         "files": compare_files(site, recount.ledger),
     }
