@@ -7,6 +7,7 @@ PUBLISHED := results/headcount.duckdb
 PORT ?= 8000
 DEVICE ?= cpu
 BENCH ?= build/bench.json
+CONSOLE ?=
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
@@ -31,7 +32,7 @@ beside: .venv/report
 site: .venv/report  ## build site/ from results/counters.duckdb, no model needed
 	@$(BIN)/python -m extract import-counts runs/gpt2-xl-published-counts.csv --into $(COUNTERS) --title "GPT-2 xl" --model-heads 1200 \
 	  --source "Counts of a published GPT-2 xl figure, solved from its printed percentages (smallest consistent totals, confirmed by the heights of its bars)"
-	@$(BIN)/python -m report build $(COUNTERS) --out site --publish $(PUBLISHED)
+	@$(BIN)/python -m report build $(COUNTERS) --out site --publish $(PUBLISHED)$(if $(CONSOLE), --console)
 
 check: .venv/report  ## ask the published file again for every number on the site
 	@$(BIN)/python -m report check $(PUBLISHED) site

@@ -24,13 +24,15 @@ def build(
     figures: Annotated[Path | None, typer.Option(help="Folder of figure files, instead of the package's own.")] = None,
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="Report on unfinished runs, with a banner.")] = False,
     site_url: Annotated[str, typer.Option(help="Where the site will lie, such as https://example.org/headcount/; it works without.")] = "",
+    console: Annotated[bool, typer.Option("--console", help="Add a page that queries the file in the reader's browser.")] = False,
     debug: Debug = False,
 ) -> None:
     """Publish a counters file and build the site from it."""
     del debug
+    from report.build import Options
     from report.build import build as build_site
 
-    built = build_site(counters, out, publish, figures, allow_partial, site_url)
+    built = build_site(counters, out, publish, figures, Options(allow_partial, site_url, console))
     # The environment of `make report` is not on the PATH: say what can be typed as it stands.
     python = ".venv/bin/python" if Path(".venv/bin/python").exists() else "python"
     for run in built.runs:

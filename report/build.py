@@ -21,7 +21,7 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, csp, figures, head_map, pages, publish, queries, site_pages
+from report import __version__, check, console, console_files, csp, figures, head_map, pages, publish, queries, site_pages
 from report.comparisons.page import PairDrawing
 from report.downloads import checksums, plain_text
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
@@ -43,9 +43,23 @@ class Built:
     fresh: bool
 
 
-def build(
-    counters: Path, site: Path, published: Path, folder: Path | None = None, allow_partial: bool = False, site_url: str = ""
-) -> Built:
+@dataclass(frozen=True)
+class Options:
+    """How a site is built.
+
+    allow_partial: report on unfinished runs, with a banner, instead of refusing.
+    site_url: where the site will lie, for canonical links and the site's map; it works anywhere without.
+    console: add the page on which a reader queries the file in the browser."""
+
+    allow_partial: bool = False
+    site_url: str = ""
+    console: bool = False
+
+
+AS_USUAL = Options()
+
+
+def build(counters: Path, site: Path, published: Path, folder: Path | None = None, options: Options = AS_USUAL) -> Built:
     """Publish the counters and build the site; a site that was made from the very same inputs is only checked again.
 
     Args:
@@ -53,12 +67,12 @@ def build(
         site: folder of the site; replaced as a whole.
         published: the file to write, also offered as the site's download.
         folder: figures to use instead of the package's own.
-        allow_partial: report on unfinished runs, with a banner, instead of refusing.
-        site_url: where the site will lie, for canonical links and the site's map; it works anywhere without.
+        options: see there.
 
     Raises:
         DatabaseRefusal, UsageRefusal: see `publish`.
-        EnvironmentRefusal: the site or the published file cannot be written here, or MkDocs refuses a page.
+        EnvironmentRefusal: the site or the published file cannot be written here, MkDocs refuses a page, or the console's engine
+            cannot be fetched.
     """
     counters, site, published = counters.resolve(), site.resolve(), published.resolve()
     if counters == published:
@@ -67,18 +81,21 @@ def build(
     refuse_foreign(site)
     shown = figures.load(folder) if folder else figures.load()
     publish.open_counters(counters).close()
-    inputs = digest(counters, folder, f"{allow_partial} {site_url}")
+    inputs = digest(counters, folder, options)
     if up_to_date(site, published, inputs):
         return built(site, published, fresh=False)
+    engine = console_files.fetch() if options.console else None
     with step(f"publishing {published.name}"):
-        publish.publish(counters, published, shown, allow_partial)
+        publish.publish(counters, published, shown, options.allow_partial)
     with tempfile.TemporaryDirectory(prefix="headcount-build-") as stage, temporary_site(site) as fresh:
         with reading(published) as connection:
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
                 drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
+                if engine:
+                    console.write(pages.Pages(ledger, Path(stage) / "docs"), engine)
             with step("rendering the site"):
-                render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs, site_url)
+                render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs, options.site_url)
             with step("checking the site"):
                 tables = check.fingerprints(connection)
                 shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
@@ -105,7 +122,7 @@ def built(site: Path, published: Path, fresh: bool) -> Built:
     return Built(site, published, len(list(site.rglob("*.html"))), len(facts), runs, fresh)
 
 
-def digest(counters: Path, folder: Path | None, options: str) -> str:
+def digest(counters: Path, folder: Path | None, options: Options) -> str:
     """Hash of everything that a site is made from: counters, figures, hand-written pages, templates and code."""
     sources = [ROOT / "mkdocs.yml", ROOT / "CITATION.cff", *sorted((ROOT / "docs").rglob("*")), *sorted(Path(__file__).parent.rglob("*"))]
     sources += sorted(folder.glob("*.toml")) if folder else []
@@ -197,6 +214,7 @@ def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Draw
     where = {"site_url": site_url} if site_url else {}
     if maps := head_map.navigation(documents):
         navigation.insert(2, {"Heads": maps})
+    navigation = console.in_navigation(navigation, documents)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = seconds

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from report import charts
-from report.facts import Ledger, fact_of, script_safe
+from report.facts import Ledger, fact_of, inert, script_safe
 from report.head_homes import Home
-from report.pages import Drawing, Pages, inert
+from report.pages import Drawing, Pages
 from report.queries import question
 
 Row = dict[str, Any]

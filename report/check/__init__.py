@@ -17,6 +17,7 @@ seal, from what the file, the pages and their companions say:
     plain text   the Markdown version of each page reads, links and shows as the page
     heads data   each cell of the script files that the map and the table of heads are drawn from
     thresholds   counts, texts and heads that a figure shows when its threshold is moved are the answers of the file
+    console      the engine's files are the pinned ones, its scripts and examples ours, and on no other page
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
 counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
@@ -27,6 +28,7 @@ from typing import Any
 import duckdb
 
 from report.check.charts import compare_charts
+from report.check.console import compare_console
 from report.check.definitions import compare_definitions
 from report.check.downloads import compare_bytes, compare_downloads
 from report.check.heads_data import compare_heads_data
@@ -126,4 +128,5 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "plain text": list(compare_twins(site, pages)),
         "files": compare_files(digests, recount.ledger),
         "checksums": [*compare_bytes(site, pages, digests), *compare_checksums(site, digests)],
+        "console": list(compare_console(site, pages)),
     }

@@ -8,7 +8,8 @@ with
         select example.*, example_kind.kept, example_kind.tokens_around, example_kind.tokens_around_source,
             row_number() over (
                 partition by example.run_id, example.layer, example.head, example.kind
-                order by if(ordinal = 0, -relative_norm, 0), if(ordinal = 0, 0, draw), "window", position
+                order by case when ordinal = 0 then -relative_norm else 0 end, case when ordinal = 0 then 0 else draw end,
+                    "window", position
             ) as rank
         from example
         join example_kind using (kind)

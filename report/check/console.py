@@ -1,0 +1,59 @@
+"""The SQL console, where a site has one: the engine's files are the pinned ones, its examples those of this version, and no other page
+has any part in it."""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from selectolax.lexbor import LexborHTMLParser
+
+from report.check.page import Page, squeeze
+
+REPORT = Path(__file__).parents[1]
+PAGE = "console/index.html"
+ENGINE = "assets/duckdb"
+SCRIPTS = ("assets/console.js", "assets/console-engine.js")
+
+
+def compare_console(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
+    """What is wrong with a console; for a site without one, what is left of one."""
+    listed = tomllib.loads((REPORT / "console.toml").read_text(encoding="utf-8"))["file"]
+    pinned = {file["name"]: file["sha256"] for file in listed} if PAGE in pages else {}
+    found = {path.name: path for path in sorted((site / ENGINE).glob("*"))}
+    for name in sorted(pinned.keys() | found.keys()):
+        if name not in found:
+            yield f"{ENGINE}/{name} is missing"
+        elif name not in pinned:
+            yield f"{ENGINE}/{name} is no file of the console"
+        elif hashlib.sha256(found[name].read_bytes()).hexdigest() != pinned[name]:
+            yield f"{ENGINE}/{name} is not the file that is pinned"
+    for script in SCRIPTS:
+        own = REPORT / "assets" / "console" / Path(script).name
+        if (site / script).is_file() != (PAGE in pages):
+            yield f"{script} is {'missing' if PAGE in pages else 'there without a console'}"
+        elif PAGE in pages and (site / script).read_bytes() != own.read_bytes():
+            yield f"{script} is not this version's"
+    for page in pages.values():
+        if page.name == PAGE:
+            yield from (f"{page.name}: {text}" for text in compare_page(page))
+        elif re.search(r'data-module="console"|assets/(?:duckdb/|console)', page.html):
+            yield f"{page.name}: loads a part of the console"
+
+
+def compare_page(page: Page) -> Iterator[str]:
+    """Facts on the console's page, which has none, and examples that are not the files of this version."""
+    yield from (f"{fact.id} stands on a page without facts" for fact in page.facts)
+    shown: dict[str, str] = {}
+    for node in LexborHTMLParser(page.html).css("details.console-example"):
+        question, code = node.css_first("summary"), node.css_first("code")
+        shown[squeeze(question.text()) if question else ""] = code.text().strip() if code else ""
+    expected: dict[str, str] = {}
+    for path in sorted((REPORT / "sql" / "console").glob("*.sql")):
+        head, *lines = path.read_text(encoding="utf-8").splitlines()
+        asked = head.removeprefix("-- question:").strip()
+        expected[asked[:1].upper() + asked[1:]] = "\n".join(line for line in lines if not line.startswith("-- ")).strip()
+    for name in sorted(shown.keys() | expected.keys()):
+        if shown.get(name) != expected.get(name):
+            yield f"example “{name}” is not the file's"
