@@ -7,7 +7,7 @@ script file of values (see `heads_data`)."""
 import html
 from pathlib import Path
 
-from report import charts, head_map_charts, heads_data
+from report import head_map_charts, heads_data
 from report.facts import Fact, inert, script_safe
 from report.head_homes import Home, homes
 from report.head_map_charts import Scale
@@ -17,7 +17,6 @@ Row = dict[str, Fact]
 # The measure that a map opens with, and the one that it is first set against; where they are missing, the first there are.
 DEFAULT = "activation_pct"
 AGAINST = "sink_mass"
-DOWNLOADS = (("CSV", ".csv"), ("SVG, light", "-light.svg"), ("SVG, dark", "-dark.svg"), ("PNG", ".png"), ("Vega-Lite", ".vl.json"))
 
 
 def write(pages: Pages) -> None:
@@ -61,7 +60,6 @@ def write_one(pages: Pages, home: Home) -> None:
         told=told,
         per_cent=ends["unit"].value == "%",
         pictures={name: picture(pages, chart) for name, chart in drawn.items()},
-        downloads=" · ".join(f"[{name}](../charts/{drawn['map'].slug}{ending})" for name, ending in DOWNLOADS),
         # The table is another's work: where it is there, the page leads to it without JavaScript too.
         table=f"../{home.table.rstrip('/')}.md" if (pages.documents / f"{home.table.rstrip('/')}.md").exists() else "",
     )
@@ -84,11 +82,9 @@ def drawings(pages: Pages, home: Home, keys: dict[str, str], ends: Row, scale: S
         slug = f"maps/{home.slug}/{name}"
         rows = pages.ledger.draw(slug, "head_map", **keys)
         found[name] = Chart(slug, make(title, measure, scale, rows, told[name]), told[name], rows)
-        pages.write_chart(found[name])
     return found
 
 
 def picture(pages: Pages, chart: Chart) -> str:
-    """A chart as HTML: its pictures, and the place that JavaScript draws in."""
-    across, up = charts.size(chart.spec)
-    return pages.render("head_map_picture.html.j2", slug=chart.slug, alt=inert(chart.description), across=across, up=up)
+    """A chart as HTML: its pictures, the place that JavaScript draws in, and its files."""
+    return pages.render("head_map_picture.html.j2", **pages.pictured(chart, "../../"))

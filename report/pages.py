@@ -113,15 +113,16 @@ class Pages:
 
     def chart(self, chart: Chart, base: str, caption: str = "", height: int | None = None, controls: str = "") -> str:
         """The chart as HTML: pictures for all, the specification for readers with JavaScript, and its files for all to download."""
+        shown = {**self.pictured(chart, base), "controls": controls, "caption": caption, "height": height}
+        return self.render("chart.html.j2", **shown, spec=html.escape(script_safe(chart.spec)))
+
+    def pictured(self, chart: Chart, base: str) -> dict[str, object]:
+        """What the templates of pictures and downloads need to know of a chart, whose files are written where they are not yet."""
         self.write_chart(chart)
         across, up = charts.size(chart.spec)
-        context: dict[str, object] = {"slug": chart.slug, "base": base, "controls": controls, "alt": inert(chart.description)}
-        context |= {"across": across, "up": up}
         named = [(label, f"charts/{chart.slug}{ending}") for label, ending in answers.FILES]
         files = [measures.sized(self.documents, path, label) for label, path in named if (self.documents / path).is_file()]
-        return self.render(
-            "chart.html.j2", **context, files=files, spec=html.escape(script_safe(chart.spec)), caption=caption, height=height
-        )
+        return {"slug": chart.slug, "base": base, "alt": inert(chart.description), "across": across, "up": up, "files": files}
 
     def write_chart(self, chart: Chart) -> None:
         """The chart's files: SVG in both schemes, PNG, specification, and the answer as CSV, Parquet and SQL; written once."""
