@@ -32,6 +32,7 @@ class Answers:
         self.connection = connection
         self.known: dict[Place, list[dict[str, Any]]] = {}
         self.tables: dict[Place, pa.Table] = {}
+        self.cells: dict[str, list[list[str]]] = {}
         for view in queries.asked_views():
             connection.execute(f"create temp table if not exists {view} as from {view}")
 
