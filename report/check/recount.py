@@ -49,7 +49,7 @@ class Answers:
         """The rows of an answer with their types as DuckDB gives them; a table of the file where no parameters are given."""
         place = (question, parameters)
         if place not in self.tables:
-            sql = queries.question(question).sql if parameters else f"from {question} order by all"
+            sql = queries.question(question).sql if parameters else f'from "{question}" order by all'
             self.tables[place] = self.connection.sql(sql, params=json.loads(parameters or "{}")).to_arrow_table()
         return self.tables[place]
 
