@@ -34,7 +34,7 @@ from report.check.downloads import compare_bytes, compare_downloads
 from report.check.heads_data import compare_heads_data
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
-from report.check.package import compare_checksums, compare_package
+from report.check.package import compare_checksums, compare_download_checksum, compare_package
 from report.check.page import Page, read_page, stray_digits
 from report.check.pages import Pages
 from report.check.policy import compare_policy
@@ -92,7 +92,9 @@ def differences_of(connection: duckdb.DuckDBPyConnection, tables: dict[str, str]
     """All differences by part, for a file that is open already and whose `fingerprints` are known; as after a build."""
     found, recount = compare_file(connection, tables, read_ledger(site))
     found["heads data"] = list(compare_heads_data(connection, site))
-    return found | compare_site(site, recount) | {"download": compare_download(site, tables, published)}
+    site_found = compare_site(site, recount)
+    site_found["checksums"] += compare_download_checksum(site, published)
+    return found | site_found | {"download": compare_download(site, tables, published)}
 
 
 def compare_file(

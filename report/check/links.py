@@ -10,6 +10,7 @@ from report.check.ledger import DOWNLOAD
 from report.check.page import Page, squeeze
 
 SITE_NAME = " - Headcount"
+SITE_DESCRIPTION = "A census of a language model's attention heads"
 ELSEWHERE = re.compile(r"[a-z]+:|//")
 # What a download is called, and how its address ends.
 DOWNLOADS = {
@@ -111,9 +112,9 @@ def compare_summary(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
             named[target] += 1
             if page is None and (title != target or description or not (site / target).is_file()):
                 yield f"llms.txt: the line of {target} is neither a page's nor a file's"
-            # A page without a description of its own has the site's.
-            told = page and {page.title.removesuffix(SITE_NAME), squeeze(description) if description else home} ^ {title, page.description}
-            if told:
+            # A page without a description of its own has the site's, which is not told again.
+            own = page and (page.description if page.description not in (home, SITE_DESCRIPTION) else "")
+            if page and (page.title.removesuffix(SITE_NAME), own) != (title, squeeze(description or "")):
                 yield f"llms.txt: the line of {target} is not that page's title and description"
         elif line.startswith("> ") and home != line.removeprefix("> "):
             yield "llms.txt: its description is not that of the home page"

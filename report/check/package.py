@@ -1,5 +1,7 @@
 """datapackage.json and SHA256SUMS: what they say of each file, against the file, its rows' types, and the comments of the database."""
 
+import contextlib
+import filecmp
 import json
 import re
 from collections import Counter
@@ -10,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from report import __version__
 from report.check.downloads import files, is_table
 from report.check.ledger import CHECKSUMS, DOWNLOAD, sha256
 from report.check.recount import Answers
@@ -23,6 +26,7 @@ TYPES = {
     "double": "number",
     "date32[day]": "date",
 }
+APOSTROPHE = "A text that a spreadsheet would take for a formula has an apostrophe before it; the Parquet file has none."
 MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "duckdb": "application/vnd.duckdb"}
 
 
@@ -32,6 +36,7 @@ def compare_package(site: Path, answers: Answers) -> Iterator[str]:
     named = Counter(str(resource.get("path")) for resource in resources)
     wanted = Counter([DOWNLOAD, *(name for name in files(site) if is_table(name))])
     yield from (f"datapackage.json: not one entry of {name}" for name in sorted((named - wanted) + (wanted - named)))
+    yield from compare_head(site, answers)
     if len({resource.get("name") for resource in resources}) != len(resources):
         yield "datapackage.json: two entries of one name"
     meanings = comments(answers)
@@ -40,8 +45,33 @@ def compare_package(site: Path, answers: Answers) -> Iterator[str]:
         ending = path.rpartition(".")[2]
         if resource.get("format") != ending or resource.get("mediatype") != MEDIA.get(ending):
             yield f"datapackage.json: {path} is of another kind"
+        if resource.get("description") != (APOSTROPHE if ending == "csv" else None):
+            yield f"datapackage.json: {path} is described otherwise"
         if path != DOWNLOAD:
             yield from (f"datapackage.json: {path}: {text}" for text in compare_fields(site / path, resource, meanings))
+
+
+def compare_head(site: Path, answers: Answers) -> Iterator[str]:
+    """What datapackage.json says of all tables together."""
+    own = {
+        "name": "headcount",
+        "title": "Headcount",
+        "description": "A census of a language model's attention heads.",
+        "version": __version__,
+    }
+    try:
+        package = json.loads((site / "datapackage.json").read_text(encoding="utf-8"))
+        told = {name: package.get(name) for name in own}
+        licences = [entry["name"] for entry in package["licenses"]]
+        sources = [entry["title"] for entry in package["sources"]]
+        texts = {entry["title"] for resource in package["resources"] for entry in resource.get("licenses", [])[1:]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        yield "datapackage.json is missing or cannot be read"
+        return
+    runs = answers.connection.execute("select source, model, corpus, corpus_licence from run").fetchall()
+    known = sorted({source or ": ".join(part for part in (model, corpus) if part) for source, model, corpus, _ in runs})
+    if told != own or licences != ["Apache-2.0"] or sorted(sources) != known or texts != {licence for *_, licence in runs if licence}:
+        yield "datapackage.json: its title, version, sources or licences are others"
 
 
 def compare_fields(path: Path, resource: Mapping[str, Any], meanings: Mapping[str, set[tuple[str, str]]]) -> Iterator[str]:
@@ -94,6 +124,14 @@ def compare_checksums(site: Path, digests: Mapping[str, str]) -> Iterator[str]:
             yield f"{CHECKSUMS}: the checksum of {name} is another"
     if DOWNLOAD not in listed:
         yield f"{CHECKSUMS}: no checksum of {DOWNLOAD}"
+
+
+def compare_download_checksum(site: Path, published: Path) -> list[str]:
+    """The checksum of the whole file in SHA256SUMS, where that is the published one to the byte; another is compared by its tables."""
+    with contextlib.suppress(OSError):
+        if filecmp.cmp(site / DOWNLOAD, published, shallow=False) and read_checksums(site).get(DOWNLOAD) != sha256(published):
+            return [f"{CHECKSUMS}: the checksum of {DOWNLOAD} is another"]
+    return []
 
 
 def read_checksums(site: Path) -> dict[str, str]:

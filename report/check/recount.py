@@ -32,6 +32,7 @@ class Answers:
         self.connection = connection
         self.known: dict[Place, list[dict[str, Any]]] = {}
         self.tables: dict[Place, pa.Table] = {}
+        self.cells: dict[str, list[list[str]]] = {}
         for view in queries.asked_views():
             connection.execute(f"create temp table if not exists {view} as from {view}")
 
@@ -48,7 +49,7 @@ class Answers:
         """The rows of an answer with their types as DuckDB gives them; a table of the file where no parameters are given."""
         place = (question, parameters)
         if place not in self.tables:
-            sql = queries.question(question).sql if parameters else f"from {question} order by all"
+            sql = queries.question(question).sql if parameters else f'from "{question}" order by all'
             self.tables[place] = self.connection.sql(sql, params=json.loads(parameters or "{}")).to_arrow_table()
         return self.tables[place]
 

@@ -36,11 +36,11 @@ def compare_twins(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
 def compare_twin(site: Path, text: str, page: Page) -> Iterator[str]:
     """What is wrong with one Markdown version."""
     said, links, pictures = read(text)
-    own = letters_of(page)
+    own = letters_of(page.html)
     if said != own:
         place = next((at for at, (one, other) in enumerate(zip(said, own, strict=False)) if one != other), min(len(said), len(own)))
         yield f"does not read as its page: “{said[place : place + 40]}”"
-    shown = [(attributes["alt"], attributes["src"]) for attributes in images(page) if "scheme-dark" not in attributes.get("class", "")]
+    shown = [(attributes["alt"], attributes["src"]) for attributes in images(page.html) if "scheme-dark" not in attributes.get("class", "")]
     if pictures != shown:
         yield "has not the pictures of its page"
     if [resolved(link, page) for link in links] != [expected(link.target, site) for link in page.links if not is_inside(link.target, page)]:
@@ -64,18 +64,18 @@ def read(text: str) -> tuple[str, list[str], list[tuple[str, str]]]:
     return MARKS.sub("", "".join(pieces)), links, pictures
 
 
-def article_of(page: Page) -> str:
+def article_of(page: str) -> str:
     """The markup of a page's own text."""
-    article = re.search(r"<article[^>]*>(.*)</article>", page.html, re.DOTALL)
+    article = re.search(r"<article[^>]*>(.*)</article>", page, re.DOTALL)
     return UNSEEN.sub("", article.group(1)) if article else ""
 
 
-def letters_of(page: Page) -> str:
+def letters_of(page: str) -> str:
     """The letters of a page."""
     return MARKS.sub("", html.unescape(TAG.sub("", article_of(page))))
 
 
-def images(page: Page) -> list[dict[str, str]]:
+def images(page: str) -> list[dict[str, str]]:
     """The pictures of a page by their attributes."""
     found = [dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) for tag in re.findall(r"<img\b[^>]*>", article_of(page))]
     return [{name: " ".join(html.unescape(value).split()) for name, value in ({"alt": "", "src": ""} | tag).items()} for tag in found]

@@ -13,6 +13,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 NAME = "index.md"
 SITE_NAME = " - Headcount"
+# What the theme says of a page without a description of its own.
+SITE_DESCRIPTION = "A census of a language model's attention heads"
 # A head's page says less than its row of the table of heads, and there may be thousands.
 WITHOUT = re.compile(r"404\.html|heads/[^/]+/[^/]+/index\.html")
 SECTIONS = (("figures/", "Figures"), ("comparisons/", "Side by side"), ("", "Pages"))
@@ -61,7 +63,7 @@ def summary(pages: list[Described]) -> str:
         own = [page for page in pages if section_of(page.folder) == start]
         lines += ["", f"## {title}", ""] if own else []
         for page in own:
-            told = "" if page.description == home.description else f": {page.description}"
+            told = "" if page.description in (home.description, SITE_DESCRIPTION) else f": {page.description}"
             lines.append(f"- [{escaped(page.title)}]({page.folder}{NAME}){told}")
     lines += ["", "## Data", ""]
     lines += [f"- [{name}]({name})" for name in ("datapackage.json", "facts.json", "data/headcount.duckdb")]

@@ -1,12 +1,17 @@
-"""Mutations of the files beside the pages – facts.json, CSV, SVG, specifications, PNG, llms.txt, search index."""
+"""Mutations of the files beside the pages – facts.json, CSV, Parquet, SQL, SVG, specifications, PNG, Markdown versions,
+llms.txt, datapackage.json, search index."""
 
 import copy
+import io
 import json
 import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mutations import Kind, Mutation
 from mutations.pages import other_digit, texts
@@ -152,6 +157,30 @@ def any_word(content: bytes, rng: random.Random) -> bytes:
     return content[: match.start()] + b"otherwise" + content[match.end() :]
 
 
+def parquet_cell(content: bytes, rng: random.Random) -> bytes | None:
+    table = pq.read_table(io.BytesIO(content))
+    places = [number for number, field in enumerate(table.schema) if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)]
+    if not places or not table.num_rows:
+        return None
+    place, row = rng.choice(places), rng.randrange(table.num_rows)
+    values = table.column(place).to_pylist()
+    values[row] = (values[row] or 0) + 1
+    changed = table.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
+    pq.write_table(changed, written := io.BytesIO())
+    return written.getvalue()
+
+
+def digit_of_setting(content: bytes, rng: random.Random) -> bytes:
+    names = list(re.finditer(rb"(?<= = ')(\w+)", content))
+    match = rng.choice(names)
+    return content[: match.end()] + str(rng.randint(1, 9)).encode() + content[match.end() :]
+
+
+def described(content: bytes, rng: random.Random) -> bytes:
+    match = rng.choice(list(re.finditer(rb'"(?:type|description)": "[^"]+', content)))
+    return content[: match.end()] + b"s" + content[match.end() :]
+
+
 def kinds() -> list[Kind]:
     """Kinds that change a file beside the pages."""
     changes = (value, text, key, parameters, question, decision, removed_fact, removed_claim, added_fact, claims_fact)
@@ -164,5 +193,12 @@ def kinds() -> list[Kind]:
         file_kind("Vega-Lite value", "charts/**/*.vl.json", digit_of(r'^\s*"(?:heads|percent|low|high|stack|range|band)": (.*)$')),
         file_kind("PNG byte", "charts/**/*.png", any_byte),
         file_kind("llms.txt", "llms.txt", any_word),
+        file_kind("Parquet cell", "**/*.parquet", parquet_cell),
+        file_kind("table CSV cell", "data/*.csv", digit_of(r"(?<=[,\n])(\d[\d.]*)(?=[,\n])")),
+        file_kind("SQL word", "charts/**/*.sql", any_word),
+        file_kind("SQL parameter", "charts/**/*.sql", digit_of_setting),
+        file_kind("word of a Markdown version", "**/index.md", any_word),
+        file_kind("digit of a Markdown version", "**/index.md", digit_of(r"(?<= )(\d[\d.,]*)(?= )")),
+        file_kind("meaning or type in datapackage.json", "datapackage.json", described),
         file_kind("search index", "search/search_index.json", any_word),
     ]

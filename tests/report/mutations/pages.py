@@ -167,6 +167,11 @@ def specified_digit(match: re.Match[str], rng: random.Random, _: str) -> str | N
     return match.group(0)[: number.start(1)] + changed + match.group(0)[number.end(1) :]
 
 
+def measured_digit(match: re.Match[str], rng: random.Random, _: str) -> str | None:
+    changed = other_digit(match.group(2), rng)
+    return changed and match.group(1) + changed
+
+
 def kinds() -> list[Kind]:
     """Kinds that change one place of one page."""
     table = (r"<tbody>(?:(?!</tbody>).)*data-fact.*?</tbody>", re.DOTALL)
@@ -187,6 +192,7 @@ def kinds() -> list[Kind]:
         "title": anywhere(r"(<title>)(\w+)", other_word, whole=True),
         "query shown": anywhere(r'<div class="query".*?</details>', query_text, re.DOTALL),
         "parameter shown": anywhere(r"= <code>[^<]*</code>", query_parameter),
+        "size of a file": anywhere(r"(data-measure=.(?:bytes|rows|sha256).>)([^<]*\d[^<]*)(?=<)", measured_digit),
         "specification in the page": anywhere(r'<template class="chart-spec">.*?</template>', specified_digit, re.DOTALL),
     }
     for name, kind in found.items():
