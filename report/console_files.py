@@ -24,10 +24,12 @@ SECONDS = 600
 
 @dataclass(frozen=True)
 class File:
-    """One file of a package: its name on the site, its place in the package, its SHA-256."""
+    """One file of a package: its name on the site, its place in the package, what is put around it, and the SHA-256 of the whole."""
 
     name: str
     path: str
+    before: str
+    after: str
     sha256: str
 
 
@@ -48,7 +50,11 @@ def packages() -> tuple[Package, ...]:
         Package(
             package["requirement"],
             package["integrity"],
-            tuple(File(file["name"], file["path"], file["sha256"]) for file in listed["file"] if file["package"] == package["requirement"]),
+            tuple(
+                File(file["name"], file["path"], file.get("before", ""), file.get("after", ""), file["sha256"])
+                for file in listed["file"]
+                if file["package"] == package["requirement"]
+            ),
         )
         for package in listed["package"]
     )
@@ -133,7 +139,9 @@ def unpack(package: Package, archive: Path, into: Path) -> None:
             if source is None:
                 raise EnvironmentRefusal(f"{file.path} is no file", package.requirement, "report this as a bug")
             with source, (into / file.name).open("wb") as target:
+                target.write(file.before.encode())
                 shutil.copyfileobj(source, target)
+                target.write(file.after.encode())
 
 
 def digest_of(path: Path) -> str:

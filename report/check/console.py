@@ -52,8 +52,8 @@ def compare_page(page: Page) -> Iterator[str]:
     expected: dict[str, str] = {}
     for path in sorted((REPORT / "sql" / "console").glob("*.sql")):
         head, *lines = path.read_text(encoding="utf-8").splitlines()
-        question = head.removeprefix("-- question:").strip()
-        expected[question[:1].upper() + question[1:]] = "\n".join(line for line in lines if not line.startswith("-- ")).strip()
-    for question in sorted(shown.keys() | expected.keys()):
-        if shown.get(question) != expected.get(question):
-            yield f"example “{question}” is not the file's"
+        title = head.removeprefix("-- question:").strip()
+        expected[title[:1].upper() + title[1:]] = "\n".join(line for line in lines if not line.startswith("-- ")).strip()
+    for asked in sorted(shown.keys() | expected.keys()):
+        if shown.get(asked) != expected.get(asked):
+            yield f"example “{asked}” is not the file's"
