@@ -92,7 +92,7 @@
       mark: bars ? { type: "bar", color: colour } : { type: "point", filled: true, color: colour, size: 40 },
       encoding: {
         x: numeric[x] ? { field: "x", type: "quantitative", title: titles[0], scale: { zero: false } }
-          : { field: "x", type: "nominal", title: titles[0], sort: null, axis: { labelAngle: -40, labelLimit: 120 } },
+          : { field: "x", type: "nominal", title: titles[0], sort: null, axis: { labelAngle: -40, labelLimit: 180 } },
         y: { field: "y", type: "quantitative", title: titles[1], scale: { zero: bars } },
       },
       width: "container", height: 260, autosize: { type: "fit-x", contains: "padding" },
