@@ -24,10 +24,12 @@ SECONDS = 600
 
 @dataclass(frozen=True)
 class File:
-    """One file of a package: its name on the site, its place in the package, its SHA-256."""
+    """One file of a package: its name on the site, its place in the package, what is put around it, and the SHA-256 of the whole."""
 
     name: str
     path: str
+    before: str
+    after: str
     sha256: str
 
 
@@ -48,7 +50,11 @@ def packages() -> tuple[Package, ...]:
         Package(
             package["requirement"],
             package["integrity"],
-            tuple(File(file["name"], file["path"], file["sha256"]) for file in listed["file"] if file["package"] == package["requirement"]),
+            tuple(
+                File(file["name"], file["path"], file.get("before", ""), file.get("after", ""), file["sha256"])
+                for file in listed["file"]
+                if file["package"] == package["requirement"]
+            ),
         )
         for package in listed["package"]
     )
@@ -60,39 +66,44 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headcount"
 
 
+def folder() -> Path:
+    """Where the files are kept: another list of pins has another folder."""
+    return cache_folder() / f"console-{hashlib.sha256(PINS.read_bytes()).hexdigest()[:16]}"
+
+
 def fetch() -> Path:
     """A folder with every listed file under its name on the site; nothing is asked of anybody where the cache has it.
 
     Raises:
         EnvironmentRefusal: a package cannot be fetched, has another hash, or the cache cannot be written or has been changed.
     """
-    folder = cache_folder() / f"console-{hashlib.sha256(PINS.read_bytes()).hexdigest()[:16]}"
-    if not folder.is_dir():
-        fill(folder)
+    kept = folder()
+    if not kept.is_dir():
+        fill(kept)
     for package in packages():
         for file in package.files:
-            if digest_of(folder / file.name) != file.sha256:
+            if digest_of(kept / file.name) != file.sha256:
                 fix = "remove that folder from the cache and run again"
-                raise EnvironmentRefusal(f"a file of the console has changed in the cache: {file.name}", folder.name, fix)
-    return folder
+                raise EnvironmentRefusal(f"a file of the console has changed in the cache: {file.name}", kept.name, fix)
+    return kept
 
 
-def fill(folder: Path) -> None:
+def fill(kept: Path) -> None:
     """Fetch all packages into a new folder of that name."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.tmp-"))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=kept.parent, prefix=f"{kept.name}.tmp-"))
     except OSError as error:
         fix = "set HEADCOUNT_CACHE to a folder that can be written"
-        raise EnvironmentRefusal(f"the cache folder cannot be written: {error.strerror}", folder.parent.name, fix) from error
+        raise EnvironmentRefusal(f"the cache folder cannot be written: {error.strerror}", kept.parent.name, fix) from error
     try:
         for package in packages():
             with tempfile.TemporaryDirectory() as temporary:
                 unpack(package, download(package, Path(temporary)), made)
         made.chmod(0o755)
         # Where another process was faster, its folder is as good as ours.
-        if not folder.is_dir():
-            made.rename(folder)
+        if not kept.is_dir():
+            made.rename(kept)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
@@ -133,7 +144,9 @@ def unpack(package: Package, archive: Path, into: Path) -> None:
             if source is None:
                 raise EnvironmentRefusal(f"{file.path} is no file", package.requirement, "report this as a bug")
             with source, (into / file.name).open("wb") as target:
+                target.write(file.before.encode())
                 shutil.copyfileobj(source, target)
+                target.write(file.after.encode())
 
 
 def digest_of(path: Path) -> str:

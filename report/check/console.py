@@ -52,8 +52,8 @@ def compare_page(page: Page) -> Iterator[str]:
     expected: dict[str, str] = {}
     for path in sorted((REPORT / "sql" / "console").glob("*.sql")):
         head, *lines = path.read_text(encoding="utf-8").splitlines()
-        asked = head.removeprefix("-- question:").strip()
-        expected[asked[:1].upper() + asked[1:]] = "\n".join(line for line in lines if not line.startswith("-- ")).strip()
-    for name in sorted(shown.keys() | expected.keys()):
-        if shown.get(name) != expected.get(name):
-            yield f"example “{name}” is not the file's"
+        title = head.removeprefix("-- question:").strip()
+        expected[title[:1].upper() + title[1:]] = "\n".join(line for line in lines if not line.startswith("-- ")).strip()
+    for asked in sorted(shown.keys() | expected.keys()):
+        if shown.get(asked) != expected.get(asked):
+            yield f"example “{asked}” is not the file's"

@@ -13,26 +13,11 @@
   // More rows than this are not brought over from the worker: a page is no place for them.
   const MOST = 100000;
   const TOO_OLD = "This browser is too old for the engine, which needs WebAssembly with exceptions.";
-  let library;
 
-  // The library is published as a CommonJS module and Arrow as a plain script: both stay the very bytes that are pinned.
-  function loadLibrary() {
-    library = library || (async function () {
-      const load = window.headcount.load;
-      await load("duckdb/arrow.js");
-      window.module = { exports: {} };
-      window.exports = window.module.exports;
-      window.require = function () { return window.Arrow; };
-      try {
-        await load("duckdb/duckdb-browser.js");
-        return window.module.exports;
-      } finally {
-        delete window.module;
-        delete window.exports;
-        delete window.require;
-      }
-    })();
-    return library;
+  async function loadLibrary() {
+    await window.headcount.load("duckdb/arrow.js");
+    await window.headcount.load("duckdb/duckdb-browser.js");
+    return window.headcount.duckdb;
   }
 
   // The whole file, told of while it comes. A host that keeps it compressed hides its length, so only what has arrived is told.

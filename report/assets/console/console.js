@@ -16,7 +16,6 @@
     [/^Binder Error/, "The columns of each view are listed below."],
     [/[Oo]ut of [Mm]emory|stopped/, "Ask for fewer rows or columns, or query the downloaded file on your own machine."],
   ];
-  let open = null;
 
   function make(tag, attributes, children) {
     const node = document.createElement(tag);
@@ -93,7 +92,7 @@
       mark: bars ? { type: "bar", color: colour } : { type: "point", filled: true, color: colour, size: 40 },
       encoding: {
         x: numeric[x] ? { field: "x", type: "quantitative", title: titles[0], scale: { zero: false } }
-          : { field: "x", type: "nominal", title: titles[0], sort: null, axis: { labelAngle: -40, labelLimit: 120 } },
+          : { field: "x", type: "nominal", title: titles[0], sort: null, axis: { labelAngle: -40, labelLimit: 180 } },
         y: { field: "y", type: "quantitative", title: titles[1], scale: { zero: bars } },
       },
       width: "container", height: 260, autosize: { type: "fit-x", contains: "padding" },
@@ -171,14 +170,14 @@
     return parts;
   }
 
-  function leave() {
-    if (open) open.close();
-    open = null;
+  function leave(parts) {
+    if (parts.open) parts.open.close();
+    parts.open = null;
   }
 
   // A running query ends with its engine: the next one starts a new one.
   function stop(parts) {
-    leave();
+    leave(parts);
     parts.turn = null;
     parts.cancel.hidden = true;
     parts.progress.textContent = "";
@@ -186,25 +185,26 @@
 
   async function engine(parts, turn) {
     await window.headcount.load("console-engine.js");
-    if (parts.turn === turn) open = open || window.headcount.openEngine(function (bytes) {
+    if (parts.turn === turn) parts.open = parts.open || window.headcount.openEngine(function (bytes) {
       if (!parts.ready) parts.progress.textContent = "Engine and file: " + megabytes(bytes) + " loaded";
     });
-    return open;
+    return parts.open;
   }
 
   async function ask(parts, sql) {
     if (!sql.trim()) return;
     parts.text.value = sql;
     parts.asked = sql;
-    if (addressed() !== sql) location.hash = address(sql);
+    // Instant navigation would take a new entry of the history for a new page.
+    if (addressed() !== sql) history.replaceState(history.state, "", address(sql));
     // The query that is still running, if any, gives way.
     if (!parts.cancel.hidden) stop(parts);
     const turn = parts.turn = {};
-    parts.ready = Boolean(open);
+    parts.ready = Boolean(parts.open);
     parts.error.replaceChildren();
     parts.result.replaceChildren();
     parts.cancel.hidden = false;
-    parts.status.textContent = open ? "Running…" : "Loading the engine and the file…";
+    parts.status.textContent = parts.ready ? "Running…" : "Loading the engine and the file…";
     const began = performance.now();
     try {
       const answer = await (await engine(parts, turn)).query(sql);
@@ -244,7 +244,7 @@
     // A reader who leaves by instant navigation takes neither engine nor listeners along.
     const departure = window.document$ && window.document$.subscribe(function () {
       if (element.isConnected) return;
-      leave();
+      leave(parts);
       watcher.disconnect();
       window.removeEventListener("hashchange", follow);
       departure.unsubscribe();
