@@ -11,6 +11,7 @@ breaks it, unless facts.json is changed along. The rest holds without the seal, 
     words        every word and heading of a page as the search index has it
     links        every address leads somewhere; downloads, figures, navigation and llms.txt lead to what they name
     heads data   each cell of the script files that the map and the table of heads are drawn from
+    maps         pages, pictures and scales of the maps of heads, against their question and the script files
     charts       page, specification, CSV and both SVG pictures show one answer; alternative texts say the finding
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
@@ -23,6 +24,7 @@ import duckdb
 
 from report.check.charts import compare_charts
 from report.check.definitions import compare_definitions
+from report.check.head_map import compare_maps
 from report.check.heads_data import compare_heads_data
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
@@ -109,5 +111,6 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "words": list(compare_words(site, pages)),
         "links": list(compare_links(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),
+        "maps": list(compare_maps(site, pages, facts)),
         "files": compare_files(site, recount.ledger),
     }
