@@ -103,7 +103,7 @@ def profile_picture(title: str, measure: str, scale: Scale, rows: list[Row], des
     """Vega-Lite specification of the heads by layer, with each layer's mean as a line, as a picture."""
     values = [{name: row[name].value for name in ("layer", "value", "layer_mean")} for row in rows if row["value"].value is not None]
     layers = len({row["layer"].value for row in rows})
-    return sized(profile(alt.Data(values=values), measure, scale, layers, "layer_mean:Q"), title, description)
+    return sized(profile(alt.Data(values=values), measure, scale, layers, "mean(layer_mean):Q"), title, description)
 
 
 def profile(data: Any, measure: str, scale: Scale, layers: int, mean: str, condition: Any = None) -> alt.LayerChart:
@@ -135,7 +135,7 @@ def live_specifications() -> dict[str, dict[str, Any]]:
     """What a browser draws, without data: `map`, `scatter`, `profile` and `ecdf`."""
     heads, anything = alt.NamedData("heads"), Scale("linear", 0, 1)
     tooltip = [alt.Tooltip(f"{name}:N", title=title) for name, title in (("name", "Head"), ("said", "Value"), ("label", "Label"))]
-    faded = alt.condition(f"!any || ({CHOSEN})", alt.value(1), alt.value(0.16))
+    faded = alt.condition(f"!any || ({CHOSEN})", alt.value(1), alt.value(0.3))
     colour = alt.condition(CHOSEN, alt.value(theme.CHOSEN), alt.value(theme.DOTS))
     strong = alt.condition(CHOSEN, alt.value(1), alt.value(0.5))
     down = side("y", "Head").field("place").type("ordinal")
@@ -143,7 +143,11 @@ def live_specifications() -> dict[str, dict[str, Any]]:
     down.axis.labelExpr = "sorted ? '' : datum.label"
     base = alt.Chart(heads).encode(x=side("x", "Layer").field("layer").type("ordinal"), y=down)
     cells = base.mark_rect(cursor="pointer", aria=False).encode(
-        fill=alt.Fill("fill:N", scale=None, legend=None), opacity=faded, tooltip=tooltip
+        fill=alt.Fill("fill:N", scale=None, legend=None),
+        opacity=faded,
+        stroke=alt.condition(CHOSEN, alt.value(theme.CHOSEN), alt.value("transparent")),
+        strokeWidth=alt.value(2),
+        tooltip=tooltip,
     )
     frame = base.transform_filter("datum.name === cursor").mark_rect(
         fillOpacity=0,
@@ -154,7 +158,12 @@ def live_specifications() -> dict[str, dict[str, Any]]:
     marked = {"color": colour, "opacity": strong, "tooltip": tooltip}
     return {
         "map": live(alt.layer(cells, missing(base), frame)),
-        "scatter": live(scatter(heads, {**marked, "tooltip": [tooltip[0], alt.Tooltip("across:N"), alt.Tooltip("up:N"), tooltip[2]]})),
+        "scatter": live(
+            scatter(
+                heads,
+                {**marked, "tooltip": [tooltip[0], alt.Tooltip("across:N", title="Across"), alt.Tooltip("up:N", title="Up"), tooltip[2]]},
+            )
+        ),
         "profile": live(profile(heads, "", anything, 1, "mean(value):Q", marked)),
         "ecdf": live(alt.layer(ecdf(heads, "", anything), chosen_steps(heads, anything, tooltip))),
     }

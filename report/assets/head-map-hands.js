@@ -5,7 +5,7 @@
 
   function move(state, index) {
     state.cursor = index;
-    read(state);
+    input.read(state);
     state.mark(state, "map");
   }
 

@@ -94,6 +94,7 @@
       if (!channel) return;
       channel.scale = kind(scale);
       channel.title = axisTitle(title, width);
+      channel.axis = Object.assign({}, channel.axis, { tickCount: width < NARROW ? 5 : 8, labelOverlap: "greedy" });
     });
   }
 

@@ -72,7 +72,7 @@
     return data.heads.map(function (head, index) {
       const value = values[index];
       return {
-        name: head[0], layer: head[1], place: state.places[index], label: head[3] || "", value: value, share: value === null ? null : atOrBelow.get(value),
+        name: head[0], layer: head[1], place: state.places[index], label: head[3] || "none given", value: value, share: value === null ? null : atOrBelow.get(value),
         fill: value === null ? "transparent" : window.headcountHeadMapViews.colour(scale, value), said: state.said(state.measure, index),
       };
     });
@@ -89,7 +89,7 @@
       const x = ends(data.intervals[state.across][index]);
       const y = ends(data.intervals[state.up][index]);
       return {
-        name: head[0], label: head[3] || "", x: data.values[state.across][index], y: data.values[state.up][index], low_x: x[0], high_x: x[1],
+        name: head[0], label: head[3] || "none given", x: data.values[state.across][index], y: data.values[state.up][index], low_x: x[0], high_x: x[1],
         low_y: y[0], high_y: y[1], across: state.said(state.across, index), up: state.said(state.up, index),
       };
     }).filter(function (row) { return row.x !== null && row.y !== null; });

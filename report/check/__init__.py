@@ -18,6 +18,7 @@ seal, from what the file, the pages and their companions say:
     heads data   each cell of the script files that the map and the table of heads are drawn from
     thresholds   counts, texts and heads that a figure shows when its threshold is moved are the answers of the file
     console      the engine's files are the pinned ones, its scripts and examples ours, and on no other page
+    maps         pages, pictures and scales of the maps of heads, against their question and the script files
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
 counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
@@ -31,6 +32,7 @@ from report.check.charts import compare_charts
 from report.check.console import compare_console
 from report.check.definitions import compare_definitions
 from report.check.downloads import compare_bytes, compare_downloads
+from report.check.head_map import compare_maps
 from report.check.heads_data import compare_heads_data
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
@@ -126,6 +128,7 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "policy": list(compare_policy(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),
         "thresholds": list(compare_thresholds(site, pages, facts)),
+        "maps": list(compare_maps(site, pages, facts)),
         "downloads": [*compare_downloads(site, pages, recount.answer), *compare_package(site, recount.answer)],
         "plain text": list(compare_twins(site, pages)),
         "files": compare_files(digests, recount.ledger),
