@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from report import charts
-from report.facts import Ledger, fact_of, script_safe
+from report.facts import Ledger, fact_of, inert, script_safe
 from report.head_homes import Home
-from report.pages import Drawing, Pages, inert
+from report.pages import Drawing, Pages
 from report.queries import question
 
 Row = dict[str, Any]
@@ -53,7 +53,9 @@ def read(ledger: Ledger, drawing: Drawing, home: Home | None) -> Controls:
         "largest": largest_within_budget(ledger, drawing.run_id, moves),
         "table": home.table if home and members else None,
     }
-    heads = [[row["head_label"], places[row["range_ordinal"]], row["bands"] or chr(FIRST + int(str(row["band_ordinal"])))] for row in members]
+    heads = [
+        [row["head_label"], places[row["range_ordinal"]], row["bands"] or chr(FIRST + int(str(row["band_ordinal"])))] for row in members
+    ]
     changed = [text_of("threshold_moves", keys, row, "changed_heads") for row in moves]
     return Controls(about, {"steps": steps, "changed": changed, "heads": heads})
 
