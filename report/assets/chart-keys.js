@@ -56,7 +56,7 @@
 
   // Puts the ring around a bar, or around a point.
   function ring(state) {
-    const found = state.row && state.view && markOf(state.view.scenegraph().root, state.row, 0, 0);
+    const found = state.row && state.view && markOf({ items: [state.view.scenegraph().root] }, state.row, 0, 0);
     state.ring.hidden = !found;
     if (!found) return;
     const item = found.item;
@@ -124,6 +124,16 @@
     event.preventDefault();
   }
 
+  // A pointer moves the ring as keys do, and keys go on from there; nothing is said aloud.
+  function follow(state, wanted) {
+    seriesOf(state).forEach(function (points, line) {
+      points.forEach(function (row, point) {
+        if (Object.keys(wanted).every(function (key) { return row[key] === wanted[key]; })) Object.assign(state, { line: line, point: point, row: row });
+      });
+    });
+    ring(state);
+  }
+
   // The chart again as it stands after a change of its data: the same place, its new numbers.
   function refresh(state) {
     if (state.line === null) return;
@@ -148,7 +158,11 @@
     };
     const ringed = made("div", "chart-ring");
     ringed.hidden = true;
-    const state = { figure: figure, spec: spec, layer: layer, view: null, line: null, point: 0, row: null, ring: ringed, said: made("p", "chart-said") };
+    const drawn = figure.querySelector(".chart-live").drawn;
+    const state = {
+      figure: figure, spec: spec, layer: layer, view: drawn ? drawn.view : null, line: null, point: 0, row: null, ring: ringed,
+      said: made("p", "chart-said")
+    };
     states.set(figure, state);
     stage.tabIndex = 0;
     stage.setAttribute("role", "application");
@@ -156,9 +170,11 @@
     stage.setAttribute("aria-label", [].concat(spec.title).join(" ") + ". " + spec.description + " " + HINT);
     figure.querySelector(".chart-live").setAttribute("aria-hidden", "true");
     stage.addEventListener("keydown", function (event) { press(state, event); });
-    stage.addEventListener("blur", function () { state.ring.hidden = true; });
+    // Where a list of heads stays, the ring stays with it.
+    stage.addEventListener("blur", function () { state.ring.hidden = !figure.querySelector(".figure-panel"); });
     stage.addEventListener("focus", function () { ring(state); });
     figure.addEventListener("headcount:drawn", function (event) { state.view = event.detail; refresh(state); });
+    figure.addEventListener("headcount:pointed", function (event) { follow(state, event.detail); });
     figure.addEventListener("headcount:changed", function () { refresh(state); });
     new ResizeObserver(function () { ring(state); }).observe(figure);
   }

@@ -3,13 +3,18 @@
 window.headcount.modules["figure-controls"] = function (element) {
   "use strict";
   const LISTED = 12;
+  const HINT = "Arrow keys walk through the chart, Escape leaves it.";
   const figure = element.closest("figure.chart");
   const about = JSON.parse(element.dataset.about);
   const spec = JSON.parse(figure.querySelector("template.chart-spec").content.textContent);
   const published = spec.data.values;
   const movable = about.thresholds.length > 1;
   const bands = new Map(about.bands.map(function (band) { return [band[1], band[0]]; }));
-  const state = { step: about.own, shares: false, data: null, view: null, segment: null, touch: false, pending: 0 };
+  const stage = figure.querySelector(".chart-stage");
+  const state = { step: about.own, drawn: about.own, shares: false, data: null, view: null, segment: null, touch: false, pending: 0 };
+
+  // The chart's own name, which tells the finding at the figure's own threshold.
+  let named = "";
 
   function make(kind, name, text, parent) {
     const made = document.createElement(kind);
@@ -29,6 +34,8 @@ window.headcount.modules["figure-controls"] = function (element) {
   function ratio(step) { return "a ratio of " + about.thresholds[step]; }
   function moved() { return state.step !== about.own; }
   function counted(text) { return text + (text === "1" ? " head" : " heads"); }
+
+  function changed(text) { return counted(text) + (text === "1" ? " lies" : " lie"); }
 
   async function fetched() {
     await window.headcount.load("../charts/" + about.slug + ".thresholds.js");
@@ -54,6 +61,7 @@ window.headcount.modules["figure-controls"] = function (element) {
   // The specification as it is about to be drawn.
   function dress(event) {
     const dressed = event.detail;
+    state.drawn = state.step;
     dressed.data.values = rows();
     if (!state.shares) return;
     const y = dressed.layer[0].encoding.y;
@@ -93,7 +101,9 @@ window.headcount.modules["figure-controls"] = function (element) {
     });
   });
   const told = make("p", "figure-told", "", bar);
-  figure.querySelector(".chart-stage").before(bar);
+  stage.before(bar);
+  const ramp = figure.querySelector(".chart-ramp");
+  if (ramp) bar.append(ramp);
 
   const slider = make("input");
   const back = button("figure-back", "", null, function () { go(about.own); slider.focus(); });
@@ -106,6 +116,9 @@ window.headcount.modules["figure-controls"] = function (element) {
   const details = make("details", "figure-table", "", element);
   make("summary", "", "Every segment as a table", details);
   const holder = make("div", "figure-scroll", "", details);
+  holder.tabIndex = 0;
+  holder.setAttribute("role", "group");
+  holder.setAttribute("aria-label", "Table of the segments");
 
   function mark(step, kind, text, list) {
     const along = step / (about.thresholds.length - 1);
@@ -113,22 +126,24 @@ window.headcount.modules["figure-controls"] = function (element) {
     tick.style.left = "calc(0.5rem + (100% - 1rem) * " + along + ")";
     const entry = make("li", "", "", list);
     const link = button("figure-mark is-" + kind, text, entry, function () { go(step); slider.focus(); });
-    link.setAttribute("aria-label", "Go to " + text);
+    link.title = "Go to " + text;
   }
 
   function buildSlider() {
     const box = make("div", "figure-threshold", "", element);
-    const label = make("label", "figure-label", "Threshold", box);
+    const top = make("div", "figure-line", "", box);
+    const label = make("label", "figure-label", "Threshold", top);
     slider.type = "range";
     slider.id = label.htmlFor = "threshold-" + about.slug.replace(/\W/g, "-");
     slider.min = 0;
     slider.max = about.thresholds.length - 1;
     slider.value = state.step;
-    make("span", "figure-end", about.thresholds[0], box);
-    make("div", "figure-track", "", box).append(slider);
-    make("span", "figure-end", about.thresholds[about.thresholds.length - 1], box);
     back.textContent = "Back to " + about.thresholds[about.own];
-    box.append(back);
+    top.append(back);
+    const line = make("div", "figure-line", "", box);
+    make("span", "figure-end", about.thresholds[0], line);
+    make("div", "figure-track", "", line).append(slider);
+    make("span", "figure-end", about.thresholds[about.thresholds.length - 1], line);
     const list = make("ul", "figure-marks", "", element);
     list.setAttribute("aria-label", "Marks on the slider");
     mark(about.own, "own", about.thresholds[about.own] + ": the figure's own", list);
@@ -150,8 +165,11 @@ window.headcount.modules["figure-controls"] = function (element) {
 
   // All words that hang on the threshold and the unit.
   function say() {
+    if (moved() && !state.data) return;
     choices.forEach(function (choice, place) { choice.setAttribute("aria-pressed", String(state.shares === (place === 1))); });
     figure.classList.toggle("is-moved", moved());
+    named = named || stage.getAttribute("aria-label") || "";
+    stage.setAttribute("aria-label", moved() ? spec.title + " at " + ratio(state.step) + ", moved from the figure's own. " + HINT : named);
     told.textContent = movable ? (moved() ? "Moved to " : "At ") + ratio(state.step) : "";
     if (movable) {
       const mark = moved() ? (state.step === about.largest ? ", the largest within the price budget" : "") : ", the figure's own";
@@ -159,8 +177,8 @@ window.headcount.modules["figure-controls"] = function (element) {
       back.disabled = !moved();
       output.textContent = !moved()
         ? "The text and the downloads speak of " + ratio(about.own) + ", as the chart does."
-        : "The chart shows " + ratio(state.step) + ", where " + counted(state.data.changed[state.step]) +
-          " lie in another band. The text and the downloads speak of " + ratio(about.own) + ".";
+        : "The chart shows " + ratio(state.step) + ", where " + changed(state.data.changed[state.step]) +
+          " in another band. The text and the downloads speak of " + ratio(about.own) + ".";
     }
     show();
     if (details.open) tabulate();
@@ -204,6 +222,11 @@ window.headcount.modules["figure-controls"] = function (element) {
     show();
   }
 
+  function pointed(row) {
+    figure.dispatchEvent(new CustomEvent("headcount:pointed", { detail: { range: row.range, band: row.band } }));
+    return select(row);
+  }
+
   async function choose(row) {
     await select(row);
     const names = headsOf(row.range, row.band);
@@ -225,7 +248,7 @@ window.headcount.modules["figure-controls"] = function (element) {
         const row = all.find(function (row) { return row.range === range && row.band === band[1]; });
         const cell = make("td", "", "", line);
         make("span", "", row.heads, cell);
-        make("small", "", " " + row.percent, cell);
+        make("span", "figure-share", " " + row.percent, cell);
       });
     });
     holder.replaceChildren(table);
@@ -236,23 +259,27 @@ window.headcount.modules["figure-controls"] = function (element) {
   function point(event, item) {
     const row = item && item.datum && item.datum.range !== undefined && bands.has(item.datum.band) ? item.datum : null;
     clearTimeout(waiting);
-    if (row) waiting = setTimeout(function () { select(row); }, state.segment ? 140 : 0);
+    if (row) waiting = setTimeout(function () { pointed(row); }, state.segment ? 140 : 0);
   }
 
   function press(event, item) {
     const row = item && item.datum && item.datum.range !== undefined && bands.has(item.datum.band) ? item.datum : null;
     if (!row) return;
     clearTimeout(waiting);
-    if (state.touch) select(row);
+    if (state.touch) pointed(row);
     else choose(row);
   }
 
   figure.addEventListener("headcount:dress", dress);
-  figure.addEventListener("headcount:drawn", function (event) {
-    state.view = event.detail;
-    state.view.addEventListener("mouseover", point);
-    state.view.addEventListener("click", press);
-  });
+  function begin(view) {
+    state.view = view;
+    view.addEventListener("mouseover", point);
+    view.addEventListener("click", press);
+    // Moved on while the chart was being drawn.
+    if (state.drawn !== state.step) change();
+  }
+
+  figure.addEventListener("headcount:drawn", function (event) { begin(event.detail); });
   figure.addEventListener("headcount:segment", function (event) { select(event.detail); });
   figure.addEventListener("headcount:choose", function (event) { choose(event.detail); });
   figure.addEventListener("pointerdown", function (event) { state.touch = event.pointerType === "touch"; }, true);
@@ -261,6 +288,7 @@ window.headcount.modules["figure-controls"] = function (element) {
 
   say();
   element.hidden = false;
-  // Drawn before the controls were there: again, with them.
-  if (figure.dataset.drawn) window.headcount.draw(figure);
+  // A chart that stands already; any later one is told of.
+  const live = figure.querySelector(".chart-live");
+  if (live.drawn) begin(live.drawn.view);
 };
