@@ -93,3 +93,8 @@ def make_checkpoint(tmp_path: Path, tokenizer_file: Path) -> Callable[..., Path]
         return folder
 
     return make
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--site PATH` names the built site that tests/site looks at."""
+    parser.addoption("--site", type=Path, default=None, help="a built site, for tests/site; without it they are skipped")

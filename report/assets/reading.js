@@ -30,7 +30,11 @@
     button.className = label.className + " opens" + label.htmlFor;
     button.setAttribute("aria-label", title);
     button.append(...label.childNodes);
-    button.addEventListener("click", function () { document.getElementById(label.htmlFor).click(); });
+    // The theme listens to its label, which has left the page but hears a click all the same; the box behind the menu must be told.
+    button.addEventListener("click", function () {
+      label.click();
+      if (label.htmlFor === "__drawer") document.getElementById(label.htmlFor).click();
+    });
     label.replaceWith(button);
   }
 

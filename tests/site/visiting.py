@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -13,6 +14,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 if CHROMIUM is None and os.environ.get("CI"):
     raise RuntimeError("CI must look at the pages in a browser: apt-get install chromium")
 NO_BROWSER = "no Chromium on this machine; install it to test the pages in a browser"
+WIDE = {"color_scheme": "light", "viewport": {"width": 1440, "height": 900}}
+NARROW = {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}}
+# Each test of a page that asks for windows sees it in both.
+WINDOWS = pytest.mark.parametrize("visitor", [WIDE, NARROW], indirect=True, ids=["light-wide", "dark-narrow"])
 # What a page refuses to run is kept on the window, from before its first script on.
 LISTEN = """window.refused = []; document.addEventListener("securitypolicyviolation", event =>
     window.refused.push(`${event.violatedDirective}: ${event.blockedURI || event.sample}`));"""
