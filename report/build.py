@@ -25,6 +25,7 @@ from report import __version__, check, figures, pages, publish, queries, site_pa
 from report.comparisons.page import PairDrawing
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
+from report.heads import site as head_site
 from report.progress import step
 
 ROOT = Path(__file__).parents[1]
@@ -73,8 +74,10 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
                 drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
+                heads = head_site.write(ledger, Path(stage) / "docs")
             with step("rendering the site"):
-                render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs)
+                render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs, head_site.navigation(heads))
+                head_site.stamp(heads, fresh)
             with step("checking the site"):
                 tables = check.fingerprints(connection)
                 shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
@@ -176,7 +179,9 @@ def epoch(connection: duckdb.DuckDBPyConnection) -> str:
     return str(int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())) if day else "0"
 
 
-def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Drawing], pairs: list[PairDrawing]) -> None:
+def render(
+    documents: Path, fresh: Path, seconds: str, drawings: list[pages.Drawing], pairs: list[PairDrawing], heads: list[dict[str, str]]
+) -> None:
     """Run MkDocs, strictly, from the staged documents into the fresh site.
 
     Raises:
@@ -186,8 +191,9 @@ def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Draw
     # The theme prints titles as they are.
     figure_pages = [{inert(drawing.plain_title): drawing.page} for drawing in drawings]
     pair_pages = [{inert(pair.title): pair.page} for pair in pairs]
-    own = {"Figures": ["figures.md", *figure_pages], "Side by side": ["agreement.md", *pair_pages]}
+    own = {"Figures": ["figures.md", *figure_pages], "Side by side": ["agreement.md", *pair_pages], "Heads": heads}
     navigation = [{title: own.get(title, address) for title, address in entry.items()} for entry in settings["nav"]]
+    navigation = [entry for entry in navigation if all(entry.values())]
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = seconds

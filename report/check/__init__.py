@@ -11,6 +11,7 @@ breaks it, unless facts.json is changed along. The rest holds without the seal, 
     words        every word and heading of a page as the search index has it
     links        every address leads somewhere; downloads, figures, navigation and llms.txt lead to what they name
     heads data   each cell of the script files that the map and the table of heads are drawn from
+    heads        the pages of heads and their tables: cells, texts, links, order and bars as the file answers, words as in the template
     charts       page, specification, CSV and both SVG pictures show one answer; alternative texts say the finding
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
 hand-written prose leads, as long as it arrives; what the description of a page that is no figure's, and the comments of the file, say;
@@ -23,6 +24,7 @@ import duckdb
 
 from report.check.charts import compare_charts
 from report.check.definitions import compare_definitions
+from report.check.heads import compare_heads, is_head_page
 from report.check.heads_data import compare_heads_data
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
@@ -97,6 +99,8 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
     """The parts of the check that read the site's files."""
     pages: dict[str, Page] = {}
     for path in sorted(site.rglob("*.html")):
+        if is_head_page(path.relative_to(site).as_posix()):
+            continue
         page = read_page(site, path)
         pages[page.name] = page
     facts = Pages(recount)
@@ -109,5 +113,6 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "words": list(compare_words(site, pages)),
         "links": list(compare_links(site, pages)),
         "charts": list(compare_charts(site, pages, facts)),
+        "heads": list(compare_heads(site, pages, recount.answer, recount.ledger)),
         "files": compare_files(site, recount.ledger),
     }
