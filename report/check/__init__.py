@@ -41,6 +41,7 @@ __all__ = [
     "Recount",
     "check",
     "compare_download",
+    "compare_heads",
     "differences",
     "differences_of",
     "fingerprints",

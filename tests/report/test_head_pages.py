@@ -152,9 +152,10 @@ def noisy(path: Path, measures: int) -> None:
                 "from shard join head using (run_id)",
                 about[:1],
             )
+        connection.execute("delete from shard_histogram where kind = 'relative_norm'")
         connection.execute(
-            "insert into shard_histogram select run_id, shard, kind, layer, head, bin, 1 + hash(layer, head, bin, shard) % 5 "
-            "from shard join head using (run_id) cross join histogram_bin where kind = 'relative_norm'"
+            "insert into shard_histogram select run_id, shard, 'relative_norm', layer, head, bin, 2 "
+            "from shard join head using (run_id) cross join range(50) as bins(bin)"
         )
 
 
