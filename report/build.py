@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import yaml
@@ -26,6 +27,7 @@ from report.comparisons.page import PairDrawing
 from report.downloads import checksums, plain_text
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
+from report.heads import site as head_site
 from report.progress import step
 
 ROOT = Path(__file__).parents[1]
@@ -92,10 +94,13 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
                 drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
+                heads = head_site.write(ledger, Path(stage) / "docs")
                 if engine:
                     console.write(pages.Pages(ledger, Path(stage) / "docs"), engine)
             with step("rendering the site"):
-                render(Path(stage) / "docs", fresh, epoch(connection), drawings, pairs, options.site_url)
+                groups = navigation_groups(Path(stage) / "docs", drawings, pairs, head_site.navigation(heads))
+                render(Path(stage) / "docs", fresh, epoch(connection), groups, options.site_url)
+                head_site.stamp(heads, fresh)
             with step("checking the site"):
                 tables = check.fingerprints(connection)
                 shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
@@ -199,22 +204,27 @@ def epoch(connection: duckdb.DuckDBPyConnection) -> str:
     return str(int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())) if day else "0"
 
 
-def render(documents: Path, fresh: Path, seconds: str, drawings: list[pages.Drawing], pairs: list[PairDrawing], site_url: str) -> None:
-    """Run MkDocs, strictly, from the staged documents into the fresh site.
+def navigation_groups(
+    documents: Path, drawings: list[pages.Drawing], pairs: list[PairDrawing], tables: list[dict[str, str]]
+) -> dict[str, list[Any]]:
+    """The generated pages of each group of the navigation; the theme prints titles as they are."""
+    return {
+        "Figures": ["figures.md", *({inert(drawing.plain_title): drawing.page} for drawing in drawings)],
+        "Heads": [*tables, *head_map.navigation(documents)],
+        "Side by side": ["agreement.md", *({inert(pair.title): pair.page} for pair in pairs)],
+    }
+
+
+def render(documents: Path, fresh: Path, seconds: str, groups: dict[str, list[Any]], site_url: str) -> None:
+    """Run MkDocs, strictly, from the staged documents into the fresh site; `groups` as `navigation_groups` gives them.
 
     Raises:
         EnvironmentRefusal: MkDocs refuses a page.
     """
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-    # The theme prints titles as they are.
-    figure_pages = [{inert(drawing.plain_title): drawing.page} for drawing in drawings]
-    pair_pages = [{inert(pair.title): pair.page} for pair in pairs]
-    own = {"Figures": ["figures.md", *figure_pages], "Side by side": ["agreement.md", *pair_pages]}
-    navigation = [{title: own.get(title, address) for title, address in entry.items()} for entry in settings["nav"]]
+    listed = [{title: groups.get(title, address) for title, address in entry.items()} for entry in settings["nav"]]
+    navigation = console.in_navigation([entry for entry in listed if all(entry.values())], documents)
     where = {"site_url": site_url} if site_url else {}
-    if maps := head_map.navigation(documents):
-        navigation.insert(2, {"Heads": maps})
-    navigation = console.in_navigation(navigation, documents)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = seconds

@@ -130,6 +130,8 @@ class Ledger:
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     charts: dict[str, dict[str, Any]] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
+    # Of each home's pages of heads: the questions, whose rows are not entered one by one.
+    heads: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def ask(self, question: str, **parameters: str) -> list[dict[str, Fact]]:
         """The rows of a question's answer, each value a fact by its column name.
@@ -196,7 +198,7 @@ class Ledger:
         claims = [self.claims[name] for name in sorted(self.claims.keys() & self.said)]
         lines = ",\n".join(script_safe(entry) for entry in self.entries())
         judged = ",\n".join(script_safe(claim) for claim in claims)
-        about = {"inputs": inputs, "tables": tables, "files": files, "charts": self.charts}
+        about = {"inputs": inputs, "tables": tables, "files": files, "charts": self.charts, "heads": self.heads}
         head = ",\n".join(f'"{name}": {script_safe(value)}' for name, value in about.items())
         path.write_text(f'{{{head},\n"facts": [\n{lines}\n],\n"claims": [\n{judged}\n]}}\n', encoding="utf-8")
 

@@ -60,8 +60,7 @@ def write_one(pages: Pages, home: Home) -> None:
         told=told,
         per_cent=ends["unit"].value == "%",
         pictures={name: picture(pages, chart) for name, chart in drawn.items()},
-        # The table is another's work: where it is there, the page leads to it without JavaScript too.
-        table=f"../{home.table.rstrip('/')}.md" if (pages.documents / f"{home.table.rstrip('/')}.md").exists() else "",
+        table=f"../{home.table.rstrip('/')}.md",
     )
 
 

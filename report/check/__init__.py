@@ -15,6 +15,7 @@ seal, from what the file, the pages and their companions say:
     charts       page, specification, CSV, Parquet, SQL and both SVG pictures show one answer; alternative texts say the finding
     downloads    public tables hold what the file holds; sizes and rows are written as they are; datapackage.json fits types and comments
     plain text   the Markdown version of each page reads, links and shows as the page
+    heads        the pages of heads and their tables: cells, texts, links, order and bars as the file answers, words as in the template
     heads data   each cell of the script files that the map and the table of heads are drawn from
     thresholds   counts, texts and heads that a figure shows when its threshold is moved are the answers of the file
     console      the engine's files are the pinned ones, its scripts and examples ours, and on no other page
@@ -33,6 +34,7 @@ from report.check.console import compare_console
 from report.check.definitions import compare_definitions
 from report.check.downloads import compare_bytes, compare_downloads
 from report.check.head_map import compare_maps
+from report.check.heads import compare_heads, is_head_page
 from report.check.heads_data import compare_heads_data
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links
@@ -53,6 +55,7 @@ __all__ = [
     "Recount",
     "check",
     "compare_download",
+    "compare_heads",
     "differences",
     "differences_of",
     "fingerprints",
@@ -113,6 +116,8 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
     """The parts of the check that read the site's files."""
     pages: dict[str, Page] = {}
     for path in sorted(site.rglob("*.html")):
+        if is_head_page(path.relative_to(site).as_posix()):
+            continue
         page = read_page(site, path)
         pages[page.name] = page
     facts = Pages(recount)
@@ -129,6 +134,7 @@ def compare_site(site: Path, recount: Recount) -> dict[str, list[str]]:
         "charts": list(compare_charts(site, pages, facts)),
         "thresholds": list(compare_thresholds(site, pages, facts)),
         "maps": list(compare_maps(site, pages, facts)),
+        "heads": list(compare_heads(site, pages, recount.answer, recount.ledger)),
         "downloads": [*compare_downloads(site, pages, recount.answer), *compare_package(site, recount.answer)],
         "plain text": list(compare_twins(site, pages)),
         "files": compare_files(digests, recount.ledger),

@@ -26,7 +26,7 @@ def read_ledger(site: Path) -> dict[str, Any]:
         ledger: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatabaseRefusal("no readable facts.json", site.name, "give the folder that python -m report build wrote") from error
-    if not isinstance(ledger, dict) or not {"tables", "files", "charts", "facts", "claims"} <= ledger.keys():
+    if not isinstance(ledger, dict) or not {"tables", "files", "charts", "heads", "facts", "claims"} <= ledger.keys():
         raise DatabaseRefusal("facts.json of another version of Headcount", site.name, "build the site again from the counters")
     return ledger
 

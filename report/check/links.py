@@ -54,7 +54,7 @@ def arrives(address: str, site: Path, pages: Mapping[str, Page]) -> bool:
     page = pages.get(place) or pages.get(f"{place}index.html") or pages.get(f"{place}/index.html")
     if page is not None:
         return not anchor or anchor in page.anchors
-    return (site / place).is_file()
+    return (site / place).is_file() or (not anchor and (site / place / "index.html").is_file())
 
 
 def compare_names(page: Page, pages: Mapping[str, Page]) -> Iterator[str]:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 from labelled_heads import add_detectors
 from planted_calibration import add_calibration
+from planted_examples import add_examples
 from planted_heads import add_planted_heads
 from planting import PLANTED, add_published_counts, figures_of, write_counters
 
@@ -60,6 +62,20 @@ def small(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> B
     """A site of the same counters with the one figure that most is told of."""
     folder = tmp_path_factory.mktemp("small")
     return build(planted_counters, folder / "site", folder / "headcount.duckdb", figures_of(folder))
+
+
+@pytest.fixture(scope="session")
+def exemplary(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A site of the planted counters with examples, and with a second run of the same weights over another text."""
+    folder = tmp_path_factory.mktemp("exemplary")
+    path = Path(shutil.copy(planted_counters, folder / "counters.duckdb"))
+    add_examples(path)
+    write_counters(path, np.array([[20, 80, 85]] * 8), run_id="toy on code", title="Toy on code")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "update run set corpus_sha256 = repeat('2', 64), model = 'planted', corpus = 'code' where run_id = 'toy on code'"
+        )
+    return build(path, folder / "site", folder / "headcount.duckdb", figures_of(folder))
 
 
 @pytest.fixture
