@@ -207,9 +207,16 @@ def epoch(connection: duckdb.DuckDBPyConnection) -> str:
 def navigation_groups(
     documents: Path, drawings: list[pages.Drawing], pairs: list[PairDrawing], tables: list[dict[str, str]]
 ) -> dict[str, list[Any]]:
-    """The generated pages of each group of the navigation; the theme prints titles as they are."""
+    """The generated pages of each group of the navigation, figures by their run; the theme prints titles as they are."""
+    runs: dict[str, list[pages.Drawing]] = {}
+    for drawing in drawings:
+        runs.setdefault(drawing.run_id, []).append(drawing)
+    figures_of_runs = [
+        {inert(str(shown[0].coverage["run_title"].value)): [{inert(drawing.title): drawing.page} for drawing in shown]}
+        for shown in runs.values()
+    ]
     return {
-        "Figures": ["figures.md", *({inert(drawing.plain_title): drawing.page} for drawing in drawings)],
+        "Figures": ["figures.md", *figures_of_runs],
         "Heads": [*tables, *head_map.navigation(documents)],
         "Side by side": ["agreement.md", *({inert(pair.title): pair.page} for pair in pairs)],
     }
