@@ -314,7 +314,8 @@ CHANGES: dict[str, tuple[str, Callable[[str], str]]] = {
 @pytest.fixture(scope="module")
 def compared(small: Built) -> Iterator[Callable[[Path], list[str]]]:
     """What the check of the maps finds in a site, its answers asked once."""
-    with duckdb.connect(str(small.published), read_only=True) as connection:
+    # Opened as the check does: one process opens a file in one way only.
+    with duckdb.connect(str(small.published), read_only=True, config={"enable_external_access": False}) as connection:
         _, recount = check.compare_file(connection, check.fingerprints(connection), check.read_ledger(small.site))
 
         def found(site: Path) -> list[str]:
