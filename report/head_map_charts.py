@@ -16,7 +16,7 @@ Row = dict[str, Fact]
 HEIGHT = 240
 CELL = 15
 # Parameters that a page sets: whether heads are chosen, which ones, on which of them the keyboard stands, and the colour of its frame.
-PARAMETERS = {"any": False, "chosen": {}, "few": False, "cursor": "", "ink": "#000000", "sorted": False}
+PARAMETERS = {"any": False, "chosen": {}, "few": False, "stand": "", "ink": "#000000", "sorted": False}
 CHOSEN = "any && chosen[datum.name]"
 # From such a spread on a scale is no longer in equal steps.
 SKEWED = 8
@@ -65,9 +65,9 @@ def rounded_up(value: float) -> float:
     return float(f"{math.ceil(round(value / step, 6)) * step:.6g}")
 
 
-def side(name: str, title: str) -> Any:
-    """One side of the map."""
-    axis = alt.Axis(labelOverlap="parity", domain=False, ticks=False, labelAngle=0, grid=False)
+def side(name: str, title: str, **more: Any) -> Any:
+    """One side of the map; `more` is of its axis."""
+    axis = alt.Axis(labelOverlap="parity", domain=False, ticks=False, labelAngle=0, grid=False, **more)
     return {"x": alt.X, "y": alt.Y}[name](title=title, axis=axis, scale=alt.Scale(paddingInner=0.06, paddingOuter=0.03))
 
 
@@ -106,14 +106,14 @@ def profile_picture(title: str, measure: str, scale: Scale, rows: list[Row], des
     return sized(profile(alt.Data(values=values), measure, scale, layers, "mean(layer_mean):Q"), title, description)
 
 
-def profile(data: Any, measure: str, scale: Scale, layers: int, mean: str, condition: Any = None) -> alt.LayerChart:
+def profile(data: Any, measure: str, scale: Scale, layers: int, mean: str, tooltip: list[alt.Tooltip] | None = None) -> alt.LayerChart:
     """Heads as dots by layer, and a line through the layers' means."""
     depth = alt.Scale(domain=[-0.5, layers - 0.5], nice=False)
     base = alt.Chart(data).encode(x=alt.X("layer:Q", title="Layer", axis=alt.Axis(format="d", tickMinStep=1, grid=False), scale=depth))
     y = alt.Y("value:Q", title=measure, scale=scale.vega)
-    dots = base.mark_circle(size=22, opacity=0.45, color=theme.DOTS).encode(y=y)
+    dots = base.mark_circle(size=22, opacity=0.45, color=theme.DOTS, aria=tooltip is None).encode(y=y)
     line = base.mark_line(strokeWidth=2.2, color=theme.DOTS, point={"size": 26, "color": theme.DOTS}).encode(y=alt.Y(mean, title=measure))
-    return alt.layer(line, dots if condition is None else dots.encode(**condition))
+    return alt.layer(line, dots) if tooltip is None else alt.layer(line, dots.encode(tooltip=tooltip), chosen(dots.encode(tooltip=tooltip)))
 
 
 def ecdf_picture(title: str, measure: str, scale: Scale, rows: list[Row], description: str) -> dict[str, Any]:
@@ -136,11 +136,8 @@ def live_specifications() -> dict[str, dict[str, Any]]:
     heads, anything = alt.NamedData("heads"), Scale("linear", 0, 1)
     tooltip = [alt.Tooltip(f"{name}:N", title=title) for name, title in (("name", "Head"), ("said", "Value"), ("label", "Label"))]
     faded = alt.condition(f"!any || ({CHOSEN})", alt.value(1), alt.value(0.3))
-    colour = alt.condition(CHOSEN, alt.value(theme.CHOSEN), alt.value(theme.DOTS))
-    strong = alt.condition(CHOSEN, alt.value(1), alt.value(0.5))
-    down = side("y", "Head").field("place").type("ordinal")
     # Heads that stand by their value have no place of their own to be named by.
-    down.axis.labelExpr = "sorted ? '' : datum.label"
+    down = side("y", "Head", labelExpr="sorted ? '' : datum.label").field("place").type("ordinal")
     base = alt.Chart(heads).encode(x=side("x", "Layer").field("layer").type("ordinal"), y=down)
     cells = base.mark_rect(cursor="pointer", aria=False).encode(
         fill=alt.Fill("fill:N", scale=None, legend=None),
@@ -149,33 +146,30 @@ def live_specifications() -> dict[str, dict[str, Any]]:
         strokeWidth=alt.value(2),
         tooltip=tooltip,
     )
-    frame = base.transform_filter("datum.name === cursor").mark_rect(
+    frame = base.transform_filter("datum.name === stand").mark_rect(
         fillOpacity=0,
         strokeWidth=2.5,
         stroke={"expr": "ink"},
         aria=False,  # type: ignore[arg-type]
     )
-    marked = {"color": colour, "opacity": strong, "tooltip": tooltip}
+    both = [tooltip[0], alt.Tooltip("across:N", title="Across"), alt.Tooltip("up:N", title="Up"), tooltip[2]]
+    curve = ecdf(heads, "", anything)
+    steps = alt.Chart(heads).mark_circle().encode(x=alt.X("value:Q", scale=anything.vega), y="share:Q", tooltip=tooltip)
     return {
         "map": live(alt.layer(cells, missing(base), frame)),
-        "scatter": live(
-            scatter(
-                heads,
-                {**marked, "tooltip": [tooltip[0], alt.Tooltip("across:N", title="Across"), alt.Tooltip("up:N", title="Up"), tooltip[2]]},
-            )
-        ),
-        "profile": live(profile(heads, "", anything, 1, "mean(value):Q", marked)),
-        "ecdf": live(alt.layer(ecdf(heads, "", anything), chosen_steps(heads, anything, tooltip))),
+        "scatter": live(scatter(heads, both)),
+        "profile": live(profile(heads, "", anything, 1, "mean(value):Q", tooltip)),
+        "ecdf": live(alt.layer(curve, chosen(steps))),
     }
 
 
-def chosen_steps(heads: Any, scale: Scale, tooltip: list[alt.Tooltip]) -> alt.Chart:
-    """The chosen heads on the curve."""
-    dots = alt.Chart(heads).transform_filter(CHOSEN).mark_circle(size=30, color=theme.CHOSEN, opacity=0.9)
-    return dots.encode(x=alt.X("value:Q", scale=scale.vega), y="share:Q", tooltip=tooltip)
+def chosen(dots: alt.Chart, cursor: str = "default") -> alt.Chart:
+    """The chosen ones of some dots, to lie above the others."""
+    found = dots.transform_filter(CHOSEN)
+    return found.mark_circle(size=36, color=theme.CHOSEN, opacity=1, cursor=cursor, aria=False)  # type: ignore[arg-type]
 
 
-def scatter(heads: Any, marked: dict[str, Any]) -> alt.LayerChart:
+def scatter(heads: Any, tooltip: list[alt.Tooltip]) -> alt.LayerChart:
     """Two measures of each head; what is chosen with the pointer stands in a frame, few chosen heads have their intervals."""
     scale = Scale("linear", 0, 1).vega
     x, y = alt.X("x:Q", title="", scale=scale), alt.Y("y:Q", title="", scale=scale)
@@ -196,8 +190,9 @@ def scatter(heads: Any, marked: dict[str, Any]) -> alt.LayerChart:
         .mark_rule(**bars)
         .encode(y=alt.Y("low_y:Q", title="", scale=scale), y2="high_y:Q", x=x)
     )
-    dots = alt.Chart(heads).transform_filter("isValid(datum.x) && isValid(datum.y)").mark_circle(size=34, cursor="pointer", aria=False)
-    return alt.layer(box, across, up, dots.encode(x=x, y=y, **marked))
+    dots = alt.Chart(heads).encode(x=x, y=y, tooltip=tooltip)
+    every = dots.mark_circle(size=34, color=theme.DOTS, opacity=0.5, cursor="pointer", aria=False)
+    return alt.layer(box, every, across, up, chosen(dots.mark_circle(), "pointer"))
 
 
 def live(chart: alt.LayerChart) -> dict[str, Any]:

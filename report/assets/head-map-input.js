@@ -31,7 +31,7 @@
     const sorting = made("label");
     const box = made("input");
     box.type = "checkbox";
-    box.addEventListener("change", function () { state.sorted = box.checked; state.fill(state, "map"); });
+    box.addEventListener("change", function () { state.sorted = box.checked; state.fill(state); });
     sorting.append(box, " sorted within layers, highest first");
     bar.append(menu(state, "Measure", state.measure, function (id) { state.measure = id; state.measured(state); }), sorting);
     state.legend = made("div", "head-map-legend");

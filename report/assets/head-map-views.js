@@ -136,7 +136,7 @@
     spec.params.find(function (entry) { return entry.name === "ink"; }).value = config.title.color;
     spec.description = state.described(name);
     spec.width = "container";
-    spec.autosize = { type: "fit-x", contains: "padding" };
+    spec.autosize = { type: "fit-x", contains: "padding", resize: true };
     spec.config = config;
     return spec;
   }

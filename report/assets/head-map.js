@@ -103,30 +103,31 @@
     figure.hidden = false;
     live.hidden = false;
     const spec = window.headcountHeadMapViews.dressed(name, state, live.clientWidth);
-    const target = document.createElement("div");
-    target.className = "head-map-canvas";
-    const old = live.querySelector(".head-map-canvas");
-    const scaffold = old || target;
-    if (!old) live.append(target);
-    if (state.views[name]) state.views[name].finalize();
-    const made = await headcount.embed(scaffold, spec);
+    spec.datasets = { heads: rowsOf(state, name), box: [] };
+    const place = live.querySelector(".head-map-canvas") || live.appendChild(window.headcountHeadMapViews.made("div", "head-map-canvas"));
+    const made = await headcount.embed(place, spec);
     if (turn !== state.turn[name] || !state.live) { made.finalize(); return; }
+    if (state.views[name]) state.views[name].finalize();
     state.views[name] = made;
-    fill(state, name);
+    made.view.signal("sorted", state.sorted);
+    mark(state, name);
     const picture = figure.querySelector(".chart-static");
     if (picture) picture.hidden = true;
     if (name !== "profile" && name !== "ecdf") window.headcountHeadMapInput[name](state, live);
     figure.dataset.drawn = headcount.scheme();
   }
 
-  // Puts the rows of the chosen measure into a chart.
-  function fill(state, name) {
-    const view = state.view(name);
+  function rowsOf(state, name) {
+    if (name === "scatter") return scatterRows(state);
+    return name === "map" ? headRows(state) : headRows(state).filter(function (row) { return row.value !== null; });
+  }
+
+  // Puts the rows of another measure or order into the map as it stands.
+  function fill(state) {
+    const view = state.view("map");
     if (!view) return;
-    const rows = name === "scatter" ? scatterRows(state) : headRows(state);
-    view.data("heads", name === "ecdf" || name === "profile" ? rows.filter(function (row) { return row.value !== null; }) : rows);
-    view.signal("sorted", state.sorted);
-    mark(state, name);
+    view.data("heads", rowsOf(state, "map")).signal("sorted", state.sorted);
+    mark(state, "map");
   }
 
   // Lets the chosen heads, the frame of the keyboard's head and the box of the scatter show.
@@ -136,7 +137,7 @@
     const chosen = {};
     state.chosen.forEach(function (head) { chosen[head] = true; });
     view.signal("chosen", chosen).signal("any", state.chosen.size > 0).signal("few", state.chosen.size < FEW);
-    view.signal("cursor", state.focused && state.cursor >= 0 ? state.data.heads[state.cursor][0] : "");
+    view.signal("stand", state.focused && state.cursor >= 0 ? state.data.heads[state.cursor][0] : "");
     if (name === "scatter") view.data("box", state.box ? [state.bounds(view)] : []);
     view.runAsync();
   }
@@ -166,7 +167,7 @@
   // Another measure: the map takes new rows, the charts with axes new scales.
   function measured(state) {
     legend(state);
-    fill(state, "map");
+    fill(state);
     ["map", "profile", "ecdf"].forEach(function (name) {
       const view = name === "map" && state.view(name);
       if (view) view.description(state.described(name));

@@ -29,6 +29,7 @@ KINDS = [
     "method/",
     "measures/",
     "families/",
+    "maps/toy/",
     "proving/",
     "speed/",
     "data/",
