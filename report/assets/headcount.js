@@ -176,6 +176,7 @@
 
   new MutationObserver(drawAll).observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
   window.addEventListener("hashchange", openTarget);
-  if (window.document$) window.document$.subscribe(arrive);
+  // From a folder there is no instant navigation, and the theme then never says that a page has come.
+  if (window.document$ && location.protocol !== "file:") window.document$.subscribe(arrive);
   else arrive();
 })();
