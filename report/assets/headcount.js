@@ -172,6 +172,7 @@
 
   new MutationObserver(drawAll).observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
   window.addEventListener("hashchange", openTarget);
-  if (window.document$) window.document$.subscribe(arrive);
+  // Opened from a file, the theme never announces a page.
+  if (window.document$ && location.protocol !== "file:") window.document$.subscribe(arrive);
   else arrive();
 })();
