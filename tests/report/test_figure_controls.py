@@ -331,6 +331,7 @@ def test_changed_data_are_caught_cell_by_cell(judge: Judge, before: str, after: 
         ('"largest": ', '"largest": 1', "largest is not the file's"),
         ('"slug": "', '"slug": "x', "slug is not the file's"),
         ('"heads/toy/"', '"elsewhere/"', "its heads are not described at elsewhere/"),
+        ('"heads/toy/"', "null", "its heads are not described at None"),
         ('"heads/toy/"', "7", "its heads are not described at 7"),
     ],
 )
