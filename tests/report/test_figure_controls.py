@@ -379,3 +379,16 @@ def controls_in(path: Path) -> str:
     node = LexborHTMLParser(path.read_text(encoding="utf-8")).css_first("[data-module=figure-controls]")
     assert node is not None
     return node.attributes["data-about"] or ""
+
+
+@needs_browser
+def test_a_page_that_is_opened_from_a_file_can_be_moved_too(browser: Browser, small: Built) -> None:
+    page = browser.new_page()
+    page.goto((small.site / FIGURE / "index.html").as_uri())
+    page.get_by_role("slider", name="Threshold").press("ArrowLeft")
+    page.wait_for_function("document.querySelector('.figure-told').textContent === 'Moved to a ratio of 0.459'")
+    first(page).locator(".chart-stage").focus()
+    page.keyboard.press("ArrowRight")
+    first(page).locator(".figure-panel a").first.wait_for()
+    assert str(first(page).locator(".figure-panel a").first.get_attribute("href")).endswith("/heads/toy/L0H0/")
+    page.close()
