@@ -183,6 +183,7 @@
     document.querySelectorAll("figure.chart").forEach(prepare);
   }
 
-  if (window.document$) window.document$.subscribe(arrive);
+  // Opened from a file, the theme never announces a page.
+  if (window.document$ && location.protocol !== "file:") window.document$.subscribe(arrive);
   else arrive();
 })();

@@ -1,17 +1,16 @@
-// A figure that can be moved: a slider over the stored thresholds, bars as heads or as shares, and the heads behind each segment.
+// A figure that can be moved: a slider over the stored thresholds, and bars as heads or as shares.
 // The page says what there is; counts, texts and heads come as a script of data when the figure is first touched.
-window.headcount.modules["figure-controls"] = function (element) {
+window.headcount.modules["figure-controls"] = async function (element) {
   "use strict";
-  const LISTED = 12;
+  await window.headcount.load("figure-heads.js");
   const HINT = "Arrow keys walk through the chart, Escape leaves it.";
   const figure = element.closest("figure.chart");
   const about = JSON.parse(element.dataset.about);
   const spec = JSON.parse(figure.querySelector("template.chart-spec").content.textContent);
   const published = spec.data.values;
   const movable = about.thresholds.length > 1;
-  const bands = new Map(about.bands.map(function (band) { return [band[1], band[0]]; }));
   const stage = figure.querySelector(".chart-stage");
-  const state = { step: about.own, drawn: about.own, shares: false, data: null, view: null, segment: null, touch: false, pending: 0 };
+  const state = { step: about.own, drawn: about.own, shares: false, data: null, view: null, pending: 0 };
 
   // The chart's own name, which tells the finding at the figure's own threshold.
   let named = "";
@@ -109,16 +108,9 @@ window.headcount.modules["figure-controls"] = function (element) {
   const back = button("figure-back", "", null, function () { go(about.own); slider.focus(); });
   const output = make("output", "figure-output");
   if (movable) buildSlider();
-
-  const panel = make("div", "figure-panel", "", element);
-  panel.setAttribute("role", "region");
-  panel.setAttribute("aria-label", "Heads of a segment");
-  const details = make("details", "figure-table", "", element);
-  make("summary", "", "Every segment as a table", details);
-  const holder = make("div", "figure-scroll", "", details);
-  holder.tabIndex = 0;
-  holder.setAttribute("role", "group");
-  holder.setAttribute("aria-label", "Table of the segments");
+  const heads = window.headcount.figureHeads({
+    about: about, counted: counted, element: element, fetched: fetched, figure: figure, make: make, moved: moved, ratio: ratio, rows: rows, state: state
+  });
 
   function mark(step, kind, text, list) {
     const along = step / (about.thresholds.length - 1);
@@ -180,110 +172,18 @@ window.headcount.modules["figure-controls"] = function (element) {
         : "The chart shows " + ratio(state.step) + ", where " + changed(state.data.changed[state.step]) +
           " in another band. The text and the downloads speak of " + ratio(about.own) + ".";
     }
-    show();
-    if (details.open) tabulate();
-  }
-
-  // Heads of a segment at the threshold shown.
-  function headsOf(range, band) {
-    const place = about.ranges.indexOf(range);
-    const at = about.thresholds.length ? state.step : 0;
-    return state.data.heads.filter(function (head) { return head[1] === place && head[2][at] === bands.get(band); })
-      .map(function (head) { return head[0]; });
-  }
-
-  function tableOf(names) { return window.headcount.root + about.table + "#heads=" + names.join("."); }
-
-  function show() {
-    panel.replaceChildren();
-    if (!state.segment) {
-      make("p", "figure-hint", "Point at a segment, or walk through the chart with the arrow keys, to see which heads are in it.", panel);
-      return;
-    }
-    const row = rows().find(function (row) { return row.range === state.segment.range && row.band === state.segment.band; });
-    const line = make("p", "figure-segment", "", panel);
-    make("strong", "", "Layers " + row.range + ", band " + row.band, line);
-    line.append(": " + counted(row.heads) + ", " + row.percent + " of the range" + (moved() ? ", at " + ratio(state.step) : ""));
-    const names = state.data ? headsOf(row.range, row.band) : [];
-    if (!names.length) return;
-    const list = make("ul", "figure-heads", "", panel);
-    names.slice(0, LISTED).forEach(function (name) {
-      const link = make(about.table ? "a" : "span", "", name, make("li", "", "", list));
-      if (about.table) link.href = window.headcount.root + about.table + name + "/";
-    });
-    const rest = names.length - LISTED;
-    if (rest > 0) make("li", "", "and " + rest.toLocaleString("en-GB") + " more", list);
-    if (about.table) make("a", "figure-all", "All in the table", make("li", "", "", list)).href = tableOf(names);
-  }
-
-  async function select(row) {
-    state.segment = row ? { range: row.range, band: row.band } : null;
-    if (row && !state.data) await fetched();
-    show();
-  }
-
-  function pointed(row) {
-    figure.dispatchEvent(new CustomEvent("headcount:pointed", { detail: { range: row.range, band: row.band } }));
-    return select(row);
-  }
-
-  async function choose(row) {
-    await select(row);
-    const names = headsOf(row.range, row.band);
-    if (about.table && names.length) panel.querySelector(".figure-all").click();
-  }
-
-  function tabulate() {
-    const table = make("table", "figure-cells");
-    make("caption", "", "Heads, and their share of the range" + (movable ? ", at " + ratio(state.step) : ""), table);
-    const head = make("tr", "", "", make("thead", "", "", table));
-    make("th", "", "Layers", head).scope = "col";
-    about.bands.forEach(function (band) { make("th", "", band[1], head).scope = "col"; });
-    const body = make("tbody", "", "", table);
-    const all = rows();
-    about.ranges.forEach(function (range) {
-      const line = make("tr", "", "", body);
-      make("th", "", range, line).scope = "row";
-      about.bands.forEach(function (band) {
-        const row = all.find(function (row) { return row.range === range && row.band === band[1]; });
-        const cell = make("td", "", "", line);
-        make("span", "", row.heads, cell);
-        make("span", "figure-share", " " + row.percent, cell);
-      });
-    });
-    holder.replaceChildren(table);
-  }
-
-  // A pointer that only passes on its way to the list below changes nothing.
-  let waiting = 0;
-  function point(event, item) {
-    const row = item && item.datum && item.datum.range !== undefined && bands.has(item.datum.band) ? item.datum : null;
-    clearTimeout(waiting);
-    if (row) waiting = setTimeout(function () { pointed(row); }, state.segment ? 140 : 0);
-  }
-
-  function press(event, item) {
-    const row = item && item.datum && item.datum.range !== undefined && bands.has(item.datum.band) ? item.datum : null;
-    if (!row) return;
-    clearTimeout(waiting);
-    if (state.touch) pointed(row);
-    else choose(row);
+    heads.show();
   }
 
   figure.addEventListener("headcount:dress", dress);
   function begin(view) {
     state.view = view;
-    view.addEventListener("mouseover", point);
-    view.addEventListener("click", press);
+    heads.listen(view);
     // Moved on while the chart was being drawn.
     if (state.drawn !== state.step) change();
   }
 
   figure.addEventListener("headcount:drawn", function (event) { begin(event.detail); });
-  figure.addEventListener("headcount:segment", function (event) { select(event.detail); });
-  figure.addEventListener("headcount:choose", function (event) { choose(event.detail); });
-  figure.addEventListener("pointerdown", function (event) { state.touch = event.pointerType === "touch"; }, true);
-  details.addEventListener("toggle", function () { if (details.open) tabulate(); });
   ["pointerenter", "focusin"].forEach(function (kind) { figure.addEventListener(kind, fetched, { once: true }); });
 
   say();

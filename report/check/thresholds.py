@@ -23,22 +23,29 @@ SCRIPT = re.compile(r'window\.headcount\.data\[("[^"\\]*")\] = (\{.*\});\n')
 def compare_thresholds(site: Path, pages: Mapping[str, Page], facts: Pages) -> Iterator[str]:
     """What is wrong with the controls of all figures' pages, and with their scripts of data."""
     wanted = set()
+    # A site that describes heads has the page that the lists lead to.
+    described = {page.folder for page in pages.values() if page.folder.startswith("heads/")}
     for page in pages.values():
-        found = [node.attributes for node in LexborHTMLParser(page.html).css("[data-module=figure-controls]")]
+        found = controls_of(page)
         slug = page.folder.removeprefix("figures/").rstrip("/")
         own = page.folder.startswith("figures/") and any(chart.slug == slug for chart in page.charts)
         if len(found) != int(own):
             yield f"{page.name}: {len(found)} controls of figures, instead of {int(own)}"
         elif own:
             wanted.add(f"{slug}{ENDING}")
-            about = read_json(found[0].get("data-about") or "")
-            # A site that describes heads has the page that the lists lead to.
-            described = {other.folder for other in pages.values() if other.folder.startswith("heads/")}
+            about = read_json(found[0])
             if described and about.get("table") not in {*described, None}:
                 yield f"{page.name}: controls: {about.get('table')} is no page"
             yield from (f"{page.name}: controls: {text}" for text in compare_figure(site, page, slug, about, facts.recount))
     there = {path.relative_to(site / "charts").as_posix() for path in (site / "charts").rglob(f"*{ENDING}")}
     yield from (f"charts/{name} belongs to no page" for name in sorted(there - wanted))
+
+
+def controls_of(page: Page) -> list[str]:
+    """What each of the controls on a page says."""
+    # Most pages have none and need not be parsed for it.
+    nodes = LexborHTMLParser(page.html).css("[data-module=figure-controls]") if "figure-controls" in page.html else []
+    return [node.attributes.get("data-about") or "" for node in nodes]
 
 
 def compare_figure(site: Path, page: Page, slug: str, about: Row, recount: Recount) -> Iterator[str]:
@@ -52,7 +59,7 @@ def compare_figure(site: Path, page: Page, slug: str, about: Row, recount: Recou
     # Where the heads are described is a matter of the site: a page of its own, or one that the site does not have.
     table = about.pop("table", "")
     yield from (f"{name} is not the file's" for name in differing(about, {"slug": slug, **expected_about}))
-    if table is not None and not (re.fullmatch(r"heads/[a-z0-9-]+/", str(table)) and expected["heads"]):
+    if (table is None) == bool(expected["heads"]) or not re.fullmatch(r"heads/[a-z0-9-]+/|None", str(table)):
         yield f"its heads are not described at {table}"
     try:
         match = SCRIPT.fullmatch((site / "charts" / f"{slug}{ENDING}").read_text(encoding="utf-8"))
