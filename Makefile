@@ -6,12 +6,15 @@ COUNTERS := results/counters.duckdb
 PUBLISHED := results/headcount.duckdb
 PORT ?= 8000
 DEVICE ?= cpu
+SITE ?= site
+SITE_URL ?=
+PERFORMANCE ?= yes
 BENCH ?= build/bench.json
 CONSOLE ?=
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help report site check serve test test-all lint bench acceptance clean
+.PHONY: help report site check publish-check serve test test-all lint bench acceptance clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,10 +35,15 @@ beside: .venv/report
 site: .venv/report  ## build site/ from results/counters.duckdb, no model needed
 	@$(BIN)/python -m extract import-counts runs/gpt2-xl-published-counts.csv --into $(COUNTERS) --title "GPT-2 xl" --model-heads 1200 \
 	  --source "Counts of a published GPT-2 xl figure, solved from its printed percentages (smallest consistent totals, confirmed by the heights of its bars)"
-	@$(BIN)/python -m report build $(COUNTERS) --out site --publish $(PUBLISHED)$(if $(CONSOLE), --console)
+	@$(BIN)/python -m report build $(COUNTERS) --out site --publish $(PUBLISHED) $(if $(SITE_URL),--site-url $(SITE_URL)) $(if $(CONSOLE),--console)
 
 check: .venv/report  ## ask the published file again for every number on the site
 	@$(BIN)/python -m report check $(PUBLISHED) site
+
+# Node tools come from the lock file. Where node or a browser is missing, its tests are skipped with the reason – or fail, where CI is set.
+publish-check: .venv/dev  ## look at every kind of page of SITE=site in a browser (PERFORMANCE= leaves the timing out)
+	@! command -v npm >/dev/null || npm ci --prefix tests/site --no-audit --no-fund --loglevel=error
+	@$(BIN)/python -m pytest -n 0 tests/site --site $(SITE) $(if $(PERFORMANCE),,-m "not performance")
 
 serve: .venv/report  ## show site/ on this machine (PORT=8000)
 	@$(BIN)/python -m report serve site --port $(PORT)

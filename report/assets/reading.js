@@ -1,7 +1,8 @@
 // What the theme leaves out for readers with a keyboard or a screen reader: tables that scroll can be scrolled with arrow keys and have a name, the
-// bar of each piece of code is no landmark, and the menu and search of narrow windows are buttons.
+// bar of each piece of code is no landmark, the menu and search of narrow windows are buttons, and the keyboard goes where the page goes.
 (function () {
   "use strict";
+  const narrow = window.matchMedia("(max-width: 76.234375em)");
   const sizes = new ResizeObserver(function (entries) { entries.forEach(function (entry) { scrolls(entry.target); }); });
 
   function headingBefore(element) {
@@ -44,11 +45,27 @@
       sizes.observe(region);
     });
     document.querySelectorAll("nav.md-code__nav:not([role])").forEach(function (bar) { bar.setAttribute("role", "none"); });
+    // Parts of the menu that open only in a narrow window; the theme opens what the Enter key is pressed on.
+    document.querySelectorAll("label.md-nav__link[for]").forEach(function (part) { part.tabIndex = narrow.matches ? 0 : -1; });
   }
+
+  // The theme leaves both schemes unchosen until one is picked; the keyboard then stands on the one whose button is hidden.
+  const scheme = document.querySelector("input.md-option[data-md-color-scheme=" + document.body.dataset.mdColorScheme + "]");
+  if (scheme && !document.querySelector("input.md-option:checked")) scheme.checked = true;
+
+  // The theme scrolls to where the way past the menu leads, but leaves the keyboard behind.
+  document.addEventListener("click", function (event) {
+    const skip = event.target instanceof Element && event.target.closest(".md-skip");
+    const target = skip && document.getElementById(decodeURIComponent(skip.hash.slice(1)));
+    if (!target) return;
+    target.tabIndex = -1;
+    target.focus();
+  });
 
   document.querySelectorAll(".md-header__button[for=__drawer]").forEach(function (label) { asButton(label, "Menu"); });
   document.querySelectorAll(".md-header__button[for=__search]").forEach(function (label) { asButton(label, "Search"); });
   // The theme adds its parts when they come into sight.
   new MutationObserver(tend).observe(document.body, { childList: true, subtree: true });
+  narrow.addEventListener("change", tend);
   tend();
 })();
