@@ -132,6 +132,18 @@ def test_the_site_map_names_every_head_where_the_site_has_an_address(tmp_path: P
     assert text == (tmp_path / "sitemap.xml").read_text()
 
 
+@pytest.mark.parametrize("question", ["head_examples", "head_homes"])
+def test_a_question_has_the_grain_it_promises(exemplary: Built, question: str) -> None:
+    query = queries.question(question)
+    own = {"enable_external_access": False}
+    with duckdb.connect(str(exemplary.published), read_only=True, config=own) as connection:
+        answer = connection.execute(query.sql, {"run_id": "toy"} if "$run_id" in query.sql else {})
+        columns = [column[0] for column in answer.description]
+        keys = [tuple(row[columns.index(name)] for name in query.key) for row in answer.fetchall()]
+    assert keys
+    assert len(set(keys)) == len(keys)
+
+
 def test_two_builds_give_the_same_pages(exemplary: Built, tmp_path: Path) -> None:
     again = build(exemplary.published.with_name("counters.duckdb"), tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
     for path in exemplary.site.glob("heads/**/*.html"):

@@ -20,7 +20,7 @@ from mutations.database import statements
 
 from report import check, queries
 from report.build import Built
-from report.check import page, twins, words
+from report.check import head_page, page, twins, words
 from report.check.recount import Recount
 
 EACH = 5
@@ -62,6 +62,7 @@ def judge(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
     own = {"enable_external_access": False}
     with pytest.MonkeyPatch.context() as patch, duckdb.connect(str(small.published), read_only=True, config=own) as connection:
         patch.setattr(page, "parse", functools.cache(page.parse))
+        patch.setattr(head_page, "parse", functools.cache(head_page.parse))
         patch.setattr(words, "sections", functools.cache(words.sections))
         for name in ("letters_of", "images", "read"):
             patch.setattr(twins, name, functools.cache(getattr(twins, name)))
