@@ -157,6 +157,7 @@
 
   new MutationObserver(drawAll).observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
   window.addEventListener("hashchange", openTarget);
-  if (window.document$) window.document$.subscribe(arrive);
+  // Opened from a file, the theme has no site map to ask for, and never says that the page is there.
+  if (window.document$ && location.protocol !== "file:") window.document$.subscribe(arrive);
   else arrive();
 })();
