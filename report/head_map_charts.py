@@ -34,7 +34,7 @@ class Scale:
     @property
     def vega(self) -> alt.Scale:
         """The scale of an axis."""
-        return alt.Scale(type="linear" if self.kind == "diverging" else self.kind, domain=[self.low, self.high], nice=True)  # type: ignore[arg-type]
+        return alt.Scale(type="linear" if self.kind == "diverging" else self.kind, domain=[self.low, self.high], nice=self.kind != "log")  # type: ignore[arg-type]
 
 
 def scale_of(low: float | None, unit: str, values: list[float]) -> Scale:

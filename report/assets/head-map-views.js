@@ -43,7 +43,7 @@
       const step = [1, 2, 5, 10].find(function (times) { return times * power >= rough * 0.999; }) * power;
       for (let mark = Math.ceil(scale.low / step); mark * step <= scale.high * 1.0001; mark += 1) found.push(mark * step);
     }
-    return found.filter(function (mark) { return mark >= scale.low * 0.9999 && mark <= scale.high * 1.0001 || mark === 0 && scale.low <= 0; });
+    return found.filter(function (mark) { return mark >= scale.low - Math.abs(scale.low) * 1e-4 && mark <= scale.high * 1.0001; });
   }
 
   function written(mark) {
@@ -83,7 +83,7 @@
   }
 
   function kind(scale) {
-    return { type: scale.kind === "diverging" ? "linear" : scale.kind, domain: [scale.low, scale.high], nice: true };
+    return { type: scale.kind === "diverging" ? "linear" : scale.kind, domain: [scale.low, scale.high], nice: scale.kind !== "log" };
   }
 
   // Sets scale and title of one side of every layer.
@@ -95,6 +95,7 @@
       channel.scale = kind(scale);
       channel.title = axisTitle(title, width);
       channel.axis = Object.assign({}, channel.axis, { tickCount: width < NARROW ? 5 : 8, labelOverlap: "greedy" });
+      if (scale.kind === "log") channel.axis.values = ticks(scale);
     });
   }
 

@@ -209,6 +209,15 @@ def test_on_a_narrow_screen_layers_run_down_and_keys_follow_what_is_seen(watched
 
 
 @needs_browser
+def test_a_site_opened_from_a_file_draws_its_map(chromium: Browser, small: Built) -> None:
+    page = chromium.new_page()
+    page.goto((small.site / "maps" / "toy" / "index.html").as_uri())
+    page.locator(".head-map[data-ready]").wait_for()
+    assert len(page.evaluate(FILLS)) == 24
+    page.close()
+
+
+@needs_browser
 def test_instant_navigation_and_the_scheme_switch_keep_the_map_alive(watched: Watched) -> None:
     page = watched.visit("")
     page.locator(".md-tabs__link", has_text="Heads").click()
