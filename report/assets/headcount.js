@@ -67,7 +67,10 @@
       const across = layer.encoding.x;
       if (across && across.title) across.title = wrapped([].concat(across.title).join(" "), (width - 90) / 7);
     });
-    if (width < 560) coloured.legend.columns = spec.usermeta ? 3 : 1;
+    dressed.layer.forEach(function (layer) {
+      const shown = layer.encoding.color && layer.encoding.color.legend;
+      if (width < 560 && shown) shown.columns = spec.usermeta ? 3 : 1;
+    });
     dressed.width = "container";
     if (height) dressed.height = height;
     dressed.autosize = { type: "fit-x", contains: "padding" };
