@@ -49,7 +49,12 @@ def price_curve(title: str, rows: list[Row], summary: Row, description: str) -> 
     lines = base.mark_line(point=alt.OverlayMarkDef(size=70, filled=True)).encode(x=x, y=y, color=colour, tooltip=tooltip)
     limit = alt.Data(values=[{"budget": summary["budget_nats"].value, "text": f"budget: {summary['budget_nats'].text} nats"}])
     budget = alt.Chart(limit).mark_rule(strokeDash=[5, 4], strokeWidth=1.2).encode(y="budget:Q")
-    named = alt.Chart(limit).mark_text(align="right", dy=-7, fontSize=11).encode(y="budget:Q", x=alt.value(theme.WIDTH - 4), text="text:N")
+    # At the right end whatever the width: a fixed place beyond a narrow page would squeeze the plot to nothing.
+    named = (
+        alt.Chart(limit)
+        .mark_text(align="right", dy=-7, fontSize=11)
+        .encode(y="budget:Q", x=alt.value(alt.expr("width - 4")), text="text:N")
+    )
     own = alt.Chart(alt.Data(values=[{"threshold": summary["threshold"].value}]))
     mark = own.mark_rule(strokeDash=[2, 3], strokeWidth=1.2).encode(x="threshold:Q")
     largest = [{**point(row), "text": "largest within the budget"} for row in rows if is_largest(row, summary)]

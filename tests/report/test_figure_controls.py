@@ -237,6 +237,15 @@ def test_every_chart_is_one_tab_stop_that_arrow_keys_walk_through(watched: Watch
 
 
 @needs_browser
+@pytest.mark.parametrize("watched", [{"viewport": {"width": 360, "height": 740}}], indirect=True, ids=["narrow"])
+def test_the_chart_of_the_price_keeps_its_width_on_a_narrow_page(watched: Watched) -> None:
+    page = watched.visit("price/")
+    places = page.locator(".chart-live .mark-symbol path").evaluate_all("points => points.map(point => point.getBoundingClientRect().x)")
+    # Planted are thresholds from 0.25 to 1.
+    assert max(places) - min(places) > 100
+
+
+@needs_browser
 def test_the_ring_lies_on_the_segment_that_is_spoken(watched: Watched) -> None:
     page = watched.visit(FIGURE)
     first(page).locator(".chart-stage").focus()
