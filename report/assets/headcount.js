@@ -156,6 +156,7 @@
 
   new MutationObserver(drawAll).observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
   window.addEventListener("hashchange", openTarget);
-  if (window.document$) window.document$.subscribe(arrive);
+  // From a file the theme has no instant navigation, and its document$ ends before it begins.
+  if (window.document$ && location.protocol !== "file:") window.document$.subscribe(arrive);
   else arrive();
 })();
