@@ -58,6 +58,13 @@ def test_without_a_script_every_head_stands_there_with_its_values(watched: Watch
     assert "88.0" in row
 
 
+def test_from_a_file_the_table_works_as_well(browser: Browser, exemplary: Built) -> None:
+    page = browser.new_page()
+    page.goto((exemplary.site / PLACE / "index.html").as_uri())
+    settled(page, "All 24 heads.")
+    page.close()
+
+
 def test_a_click_on_a_column_sorts_by_it_and_another_turns_it_round(watched: Watched) -> None:
     page = opened(watched)
     column = page.locator("th[data-column=activation_pct]")
