@@ -33,7 +33,6 @@ KINDS = [
     "speed/",
     "data/",
     "downloads/",
-    "price/",
     "reproduce/",
     "extend/",
     "log/",
