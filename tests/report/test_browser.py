@@ -34,7 +34,6 @@ KINDS = [
     "speed/",
     "data/",
     "downloads/",
-    "price/",
     "reproduce/",
     "extend/",
     "log/",
