@@ -1,4 +1,4 @@
-"""Which pages of a built site are looked at: one of every kind, found in the site's map, so that a new kind is covered as soon as it is there."""
+"""Which pages of a built site are looked at: one of every kind, found in the site's map, so that a new kind is covered at once."""
 
 import re
 from pathlib import Path
