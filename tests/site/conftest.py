@@ -63,7 +63,9 @@ def visitor(browser: Browser, address: str, request: pytest.FixtureRequest) -> I
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """The folder of the node tools."""
-    missing = "no node tools; make publish-check installs them" if not NODE_MODULES.is_dir() else "no node" if not shutil.which("node") else ""
+    missing = (
+        "no node tools; make publish-check installs them" if not NODE_MODULES.is_dir() else "no node" if not shutil.which("node") else ""
+    )
     if missing:
         assert not os.environ.get("CI"), f"CI must run them: {missing}"
         pytest.skip(missing)

@@ -1,29 +1,35 @@
-"""The keyboard alone: it reaches everything, what it stands on is seen, a chart is one stop, and menu, search and tables work without a pointer."""
+"""The keyboard alone: it reaches everything, what it stands on is seen, a chart is one stop.
+
+Menu, search and tables work without a pointer."""
 
 import pytest
 from visiting import NARROW, WIDE, WINDOWS, Visitor
 
 # Everything on the page that a pointer could use and the keyboard must reach. Closed parts of a page are reached by opening them.
 CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex], [onclick]")]
-    .filter(node => node.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true }) && !node.disabled && !node.closest("[hidden]"))"""
+    .filter(node => node.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true })
+        && !node.disabled && !node.closest("[hidden]"))"""
 # Controls that the keyboard cannot stand on, and those that do not look otherwise when it does.
 UNREACHED = (
-    "() => { const look = node => { const style = getComputedStyle(node); return [style.outlineStyle, style.outlineWidth, style.outlineColor,"
-    " style.boxShadow, style.backgroundColor, style.color, style.borderColor, style.textDecorationColor, style.opacity].join('|'); };"
+    "() => { const look = node => { const style = getComputedStyle(node); return [style.outlineStyle, style.outlineWidth,"
+    " style.outlineColor, style.boxShadow, style.backgroundColor, style.color, style.borderColor,"
+    " style.textDecorationColor, style.opacity].join('|'); };"
     # The two radio buttons of the scheme are drawn by their labels; search marks the whole of its dialog.
     " const drawn = node => node.matches('input.md-option') ? node.nextElementSibling : node;"
     " document.activeElement.blur(); const missed = []; for (const node of (" + CONTROLS + ")()) {"
     "   if (node.matches('.md-toggle, [tabindex=\"-1\"]')) continue;"
     "   const before = look(drawn(node)); node.focus({ preventScroll: true });"
     "   if (document.activeElement !== node) missed.push('out of reach: ' + node.outerHTML.slice(0, 120));"
-    "   else if (look(drawn(node)) === before && !node.matches('.md-search__input')) missed.push('no ring: ' + node.outerHTML.slice(0, 120));"
+    "   else if (look(drawn(node)) === before && !node.matches('.md-search__input'))"
+    "     missed.push('no ring: ' + node.outerHTML.slice(0, 120));"
     "   node.blur(); } return missed; }"
 )
 STANDS_ON = """() => { const node = document.activeElement; if (!node || node === document.body) return null;
     const seen = node.matches("input.md-option") ? node.nextElementSibling : node;
     const box = seen.getBoundingClientRect();
     return { what: node.outerHTML.slice(0, 100), ring: node.matches(":focus-visible"), chart: !!node.closest(".chart-live"),
-             seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth }; }"""
+             seen: box.width > 0 && box.height > 0
+                 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth }; }"""
 STOPS_IN_CHARTS = """() => [...document.querySelectorAll("figure.chart")].map(figure =>
     [figure, ...figure.querySelectorAll(".chart-live, .chart-live *")].filter(node => node.tabIndex >= 0).length)"""
 

@@ -1,4 +1,4 @@
-"""What Lighthouse says of the home page and of a figure's page, on its slow phone, from a host that compresses and lets browsers keep what does not change."""
+"""What Lighthouse says of the home page and of figures' pages, on its slow phone, from a host that compresses."""
 
 import json
 import os
@@ -57,5 +57,7 @@ def test_lighthouse_finds_nothing_to_mend(tools: Path, address: str, site: Path,
 @pytest.mark.performance
 @pytest.mark.parametrize("kind", PAGES)
 def test_a_first_visit_is_fast_on_a_slow_phone(tools: Path, address: str, site: Path, kind: str, tmp_path: Path) -> None:
-    scores = [measured(tools, address + kinds(site)[kind], tmp_path, "performance")["categories"]["performance"]["score"] for _ in range(RUNS)]
+    scores = [
+        measured(tools, address + kinds(site)[kind], tmp_path, "performance")["categories"]["performance"]["score"] for _ in range(RUNS)
+    ]
     assert 100 * statistics.median(scores) >= FAST, scores

@@ -1,4 +1,4 @@
-"""From page to page: without a reload where the theme can, with one where it cannot; from the root of a host, from a folder, from a disk."""
+"""From page to page, without a reload where the theme can: from the root of a host, from a folder, from a disk."""
 
 from collections.abc import Iterator
 from pathlib import Path

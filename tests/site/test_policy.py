@@ -54,7 +54,7 @@ def test_a_policy_without_one_of_its_scripts_is_seen_to_be_broken(browser: Brows
 def test_a_script_that_is_put_into_a_page_does_not_run(visitor: Visitor) -> None:
     page = visitor.visit("")
     page.evaluate("""() => { const script = document.createElement("script"); script.textContent = "window.ran = true";
-                             document.body.append(script); document.body.setAttribute("onclick", "window.ran = true"); document.body.click(); }""")
+        document.body.append(script); document.body.setAttribute("onclick", "window.ran = true"); document.body.click(); }""")
     assert page.evaluate("window.ran") is None
     assert len(visitor.refused()) >= 2
     assert page.evaluate("fetch('https://example.org/').then(() => 'answered', () => 'refused')") == "refused"

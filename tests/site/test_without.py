@@ -24,7 +24,11 @@ def test_without_javascript_a_page_shows_its_pictures_texts_and_tables(visitor: 
         assert box is not None
         assert box["height"] > 150
     for table in page.locator("article table").all():
-        assert table.is_visible() or table.locator("xpath=ancestor::details").count() or table.locator("xpath=ancestor::*[@class='tabbed-block']").count()
+        assert (
+            table.is_visible()
+            or table.locator("xpath=ancestor::details").count()
+            or table.locator("xpath=ancestor::*[@class='tabbed-block']").count()
+        )
     assert page.locator("article h1").first.is_visible()
     # A summary opens without a script.
     if page.locator("article details summary").count():

@@ -30,6 +30,8 @@ class Visitor:
 
     def __init__(self, browser: Browser, address: str, **options: object) -> None:
         self.context = browser.new_context(**options)  # type: ignore[arg-type]
+        # A busy machine is no fault of the site.
+        self.context.set_default_timeout(90_000)
         self.context.add_init_script(LISTEN)
         self.page: Page = self.context.new_page()
         self.address, self.complaints = address, list[str]()
