@@ -189,8 +189,8 @@ def indented(text: str) -> str:
 
 
 def plain(markup: str) -> str:
-    """Generated Markdown as plain text: tags, entities and emphasis gone."""
-    return html.unescape(re.sub(r"<[^>]+>", "", markup)).replace("**", "").replace("*", "")
+    """Generated Markdown as plain text: tags and emphasis gone, then entities, which may stand for either."""
+    return html.unescape(re.sub(r"<[^>]+>", "", markup).replace("*", ""))
 
 
 def slug(name: str) -> str:

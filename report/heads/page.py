@@ -84,9 +84,14 @@ def template() -> jinja2.Template:
     return ENVIRONMENT.get_template("head.html.j2")
 
 
-def profile_rows(row: Row) -> list[tuple[str, list[str]]]:
-    """The rows of the profile that have a value: what each is called, and its cells."""
-    return [(called, [cell(row, column) for column in columns]) for called, columns in PROFILE if row[columns[0]] is not None]
+def profile_rows(row: Row) -> list[tuple[str, str, str, str]]:
+    """The rows of the profile that have a value: what each is called, its value, and the ends of its interval, empty where it has none."""
+    found = []
+    for called, columns in PROFILE:
+        if row[columns[0]] is not None:
+            value, low, high, *_ = [*(cell(row, column) for column in columns), "", ""]
+            found.append((called, value, low, high))
+    return found
 
 
 def neighbours(heads: list[Place], place: Place) -> list[str]:

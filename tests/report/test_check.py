@@ -96,9 +96,12 @@ def test_a_changed_or_missing_download_turns_the_check_red(copy_of_built: Copy, 
 def test_a_plain_word_of_a_page_turned_around_turns_the_check_red(copy_of_built: Copy) -> None:
     published, site = copy_of_built
     edit(site / PAGE, "the deeper lies lower in", "the deeper lies higher in")
+    twin = PAGE.replace(".html", ".md")
     assert check(published, site) == [
         f"{PAGE}: section “key-observations” does not read as in the search index",
+        f"{twin}: does not read as its page: “lowerin54%ofpairs,higherin18%,levelin28%”",
         f"{PAGE} is not the file that was built",
+        f"SHA256SUMS: the checksum of {PAGE} is another",
     ]
 
 
