@@ -129,7 +129,8 @@ def built(site: Path, published: Path, fresh: bool) -> Built:
 
 def digest(counters: Path, folder: Path | None, options: Options) -> str:
     """Hash of everything that a site is made from: counters, figures, hand-written pages, templates and code."""
-    sources = [ROOT / "mkdocs.yml", ROOT / "CITATION.cff", *sorted((ROOT / "docs").rglob("*")), *sorted(Path(__file__).parent.rglob("*"))]
+    sources = [ROOT / name for name in ("mkdocs.yml", "CITATION.cff", "CHANGELOG.md")]
+    sources += [*sorted((ROOT / "docs").rglob("*")), *sorted(Path(__file__).parent.rglob("*"))]
     sources += sorted(folder.glob("*.toml")) if folder else []
     whole = sha256(f"{__version__} {options} {duckdb.__version__}".encode())
     for path in (counters, *sources):

@@ -10,6 +10,8 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import duckdb
+
 SQL = Path(__file__).parent / "sql"
 
 
@@ -74,3 +76,8 @@ def asked_views() -> tuple[str, ...]:
     while more := {name for view in wanted & reads.keys() for name in reads[view]} - wanted:
         wanted |= more
     return tuple(view.id for view in views() if view.id in wanted)
+
+
+def printed(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """What DuckDB's command line prints for a query, safe in a fenced block."""
+    return str(connection.sql(query)).rstrip().replace("```", "'''")

@@ -13,9 +13,11 @@ from report import (
     head_map,
     head_map_charts,
     heads_data,
+    home,
     labels,
     price,
     proving,
+    queries,
     sensitivity,
     theme,
     trust,
@@ -27,14 +29,11 @@ from report.downloads import page as downloads_page
 from report.facts import Ledger, inert, script_safe
 from report.figures import Figure
 from report.head_homes import homes
-from report.pages import PRIMARY, TWINS, Drawing, Pages, distinct_slugs
+from report.pages import TWINS, Drawing, Pages, distinct_slugs
 
 ROOT = Path(__file__).parents[1]
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLE = ROOT / "docs" / "examples" / "query.py"
-FLAGSHIP = "GPT-2 xl"
-REFERENCE = "reference"
-HOME_OBSERVATIONS = 3
 # The oldest DuckDB release that the tests open the published file with.
 OLDEST_CLIENT = "1.4"
 MISREADING = "Do not read a share of heads as a level of activity: a segment counts heads, and its colour is the published figure's own."
@@ -43,6 +42,7 @@ MISREADING = "Do not read a share of heads as a level of activity: a segment cou
 def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple[list[Drawing], list[PairDrawing]]:
     """Copy the hand-written pages into `documents` and write the generated ones beside them; gives the figures and pairs drawn."""
     shutil.copytree(ROOT / "docs", documents)
+    shutil.copyfile(ROOT / "CHANGELOG.md", documents / "changes.md")
     copy_assets(documents / "assets")
     (documents / "data").mkdir(exist_ok=True)
     # MkDocs checks links when it runs, so what is written after it must be there by then; the files themselves take its place at the end.
@@ -59,7 +59,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple
         write_figure(pages, drawing, {other.figure: other for other in drawings if other.run_id == drawing.run_id}, controls)
     write_overview(pages, drawings)
     pairs = comparison_page.write(pages, shown)
-    write_home(pages, drawings, pairs)
+    home.write(pages, drawings, pairs)
     pages.write("measures.md", "measures.md.j2", measures=ledger.ask("measures"))
     for page in (agreement, proving, price, labels):
         page.write(pages)
@@ -153,56 +153,6 @@ def badge(drawing: Drawing) -> str:
     return f"Imported: {coverage['source']}."
 
 
-def write_home(pages: Pages, drawings: list[Drawing], pairs: list[PairDrawing]) -> None:
-    """The home page: the primary figure of one measured run – the flagship where it is there – and the published reference figure."""
-    measured = [
-        drawing for drawing in drawings if drawing.figure == PRIMARY and drawing.reading and drawing.coverage["kind"].value == "measured"
-    ]
-    primary = next((drawing for drawing in measured if drawing.run_id == FLAGSHIP), measured[0] if measured else None)
-    published = next((drawing for drawing in drawings if drawing.figure == REFERENCE and drawing.reading), None)
-    worked = pages.ledger.ask("worked_token", run_id=primary.run_id, figure=PRIMARY) if primary else []
-    findings = home_findings(pages.ledger, primary.run_id, pairs) if primary else []
-    line = f"from band_counts where figure = '{PRIMARY}'" if primary else "from band_counts"
-    pages.write(
-        "index.md",
-        "home.md.j2",
-        run=pages.ledger.one("run_summary", run_id=primary.run_id) if primary else None,
-        primary=primary,
-        observations=primary.reading.observations[:HOME_OBSERVATIONS] if primary and primary.reading else (),
-        chart=pages.chart(primary.chart, "", height=theme.HOME_HEIGHT) if primary else "",
-        loudest=worked[0] if worked else None,
-        quietest=worked[-1] if worked else None,
-        reference=published,
-        reference_chart=pages.chart(published.chart, "") if published else "",
-        query_line=f'duckdb headcount.duckdb "{line}"',
-        query_output=output_of(pages.ledger.connection, line),
-        findings=findings,
-        priced=any(finding["page"] == "price.md" for finding in findings),
-        compared=bool(pairs),
-        flagship=any(drawing.run_id == FLAGSHIP for drawing in measured),
-    )
-
-
-def home_findings(ledger: Ledger, run_id: str, pairs: list[PairDrawing]) -> list[dict[str, str]]:
-    """What the other pages say first of the run on the home page."""
-    found = []
-    if ledger.connection.execute("select 1 from head_label where run_id = $1", [run_id]).fetchone():
-        found.append({"title": "What do heads attend to?", "text": labels.lead_of(ledger, run_id), "page": "labels.md", "link": "Labels"})
-    if ledger.connection.execute("select 1 from calibrations where run_id = $1", [run_id]).fetchone():
-        summary = ledger.one("price_summary", run_id=run_id)
-        text = price.lead_of(ledger, run_id, summary)
-        found.append({"title": "What do the quiet pairs cost?", "text": text, "page": "price.md", "link": "The price"})
-    for pair in pairs:
-        text = f"**{pair.reading.lead}** {pair.reading.summary}"
-        found.append({"title": "What changes on another text?", "text": text, "page": pair.page, "link": "Side by side"})
-    return found
-
-
-def output_of(connection: duckdb.DuckDBPyConnection, line: str) -> str:
-    """What DuckDB prints for a query."""
-    return str(connection.sql(line)).rstrip().replace("```", "'''")
-
-
 def write_data(pages: Pages) -> None:
     """The data page: how to query, the runs, and the schema from the file's own comments."""
     connection = pages.ledger.connection
@@ -214,7 +164,7 @@ def write_data(pages: Pages) -> None:
         oldest_client=OLDEST_CLIENT,
         python_example="\n".join(f"    {row}" for row in EXAMPLE.read_text(encoding="utf-8").splitlines()),
         head_line=f'duckdb headcount.duckdb "{line}"',
-        head_output=output_of(connection, line),
+        head_output=queries.printed(connection, line),
         **busiest_head(connection),
         runs=[pages.ledger.one("run_summary", run_id=run_id) for (run_id,) in runs],
         tables=schema(connection),

@@ -40,6 +40,7 @@
     const state = { columns: shownFirst, by: "head", down: false, chosen: chosenInAddress(), rows: [] };
     const controls = make("form", "", { className: "head-controls" });
     const count = make("p", "", { className: "head-count" });
+    table.dataset.live = "yes";
     count.setAttribute("role", "status");
     const fields = {};
     let drawing = 0;
@@ -92,7 +93,9 @@
       name.append(make("a", head.name, { href: head.name + "/" }));
       tr.append(name, make("td", String(head.layer)), make("td", head.label || "–"));
       state.columns.forEach(function (id) {
-        tr.append(make("td", data.texts[id][head.place] || "–"), make("td", data.intervals[id][head.place] || "–"));
+        const cell = make("td", data.texts[id][head.place] || "–");
+        if (data.intervals[id][head.place]) cell.append(" ", make("small", data.intervals[id][head.place]));
+        tr.append(cell);
       });
       return tr;
     }
@@ -128,7 +131,6 @@
         });
         th.append(button);
         line.append(th);
-        if (known.has(column[0])) line.append(make("th", "Interval", { scope: "col" }));
       });
       table.tHead.replaceChildren(line);
       mark();
