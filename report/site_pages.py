@@ -157,7 +157,7 @@ def write_data(pages: Pages) -> None:
     """The data page: how to query, the runs, and the schema from the file's own comments."""
     connection = pages.ledger.connection
     runs = connection.execute("select run_id from run order by kind desc, run_id").fetchall()
-    line = "select layer, head, round(activation_pct, 1) as activation_pct from head_activation order by layer, head limit 5"
+    line = "select run_id, layer, head, round(activation_pct, 1) as activation_pct from head_activation order by all limit 5"
     pages.write(
         "data.md",
         "data.md.j2",

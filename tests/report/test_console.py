@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from test_browser import CHROMIUM, FLAGS, Watched
 
 from report import console, console_files
-from report.build import Built, build
+from report.build import Built, Options, build
 from report.check import read_ledger
 from report.check.console import compare_console
 from report.check.page import read_page
@@ -47,7 +47,7 @@ def site(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Bu
             raise
         pytest.skip(f"the console's engine cannot be had here: {refusal.what}")
     folder = tmp_path_factory.mktemp("console")
-    return build(planted_counters, folder / "site", folder / "headcount.duckdb", figures_of(folder), with_console=True)
+    return build(planted_counters, folder / "site", folder / "headcount.duckdb", figures_of(folder), Options(console=True))
 
 
 @pytest.fixture(scope="module")

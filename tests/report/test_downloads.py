@@ -155,6 +155,8 @@ def test_llms_txt_has_the_form_of_its_proposal_and_leads_to_the_markdown_of_ever
     assert all(entries)
     targets = [entry.group(2) for entry in entries if entry]
     pages = {path.relative_to(built.site).as_posix() for path in built.site.rglob("index.html")}
+    # The pages of single heads are as many as heads, and cells of answers that are downloads themselves.
+    pages = {page for page in pages if not re.fullmatch(r"heads/[^/]+/[^/]+/index\.html", page)}
     assert {target for target in targets if target.endswith(".md")} == {name.replace(".html", ".md") for name in pages}
     assert all((built.site / target).is_file() for target in targets)
 

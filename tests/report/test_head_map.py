@@ -221,6 +221,7 @@ def test_a_site_opened_from_a_file_draws_its_map(chromium: Browser, small: Built
 def test_instant_navigation_and_the_scheme_switch_keep_the_map_alive(watched: Watched) -> None:
     page = watched.visit("")
     page.locator(".md-tabs__link", has_text="Heads").click()
+    page.locator(".md-sidebar--primary").get_by_role("link", name="map of the heads").click()
     page.locator(".head-map[data-ready]").wait_for()
     assert HIGH in page.evaluate(FILLS)
     page.get_by_title("Switch to dark").click()
@@ -241,7 +242,8 @@ def test_without_javascript_pictures_sentences_and_the_table_are_there(watched: 
     assert "of 24 heads L2H2 has the highest value, 100.0 %; the lowest is 0.0 %, of L7H0." in page.locator(".finding").inner_text()
     first = page.locator("article table").first.locator("tbody tr").first.locator("td").all_inner_texts()
     assert first == ["0", "65.0", "L0H0", "10.0", "L0H2", "95.0"]
-    assert page.get_by_role("link", name="CSV").is_visible()
+    page.get_by_text("Download this chart").first.click()
+    assert page.get_by_role("link", name="CSV").first.is_visible()
 
 
 @needs_browser

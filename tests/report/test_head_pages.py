@@ -50,7 +50,7 @@ def test_a_page_says_which_head_of_which_run_it_is_and_leads_to_its_neighbours(p
     assert page.css_first("title").text() == "L2H1 – toy - Headcount"
     assert "L2H1 of toy" in str(page.css_first("meta[name=description]").attributes["content"])
     steps = [(link.text(), link.attributes["href"]) for link in page.css("[data-heads=steps] a")]
-    assert steps == [("L2H0", "../L2H0/"), ("L2H2", "../L2H2/"), ("all heads", "../")]
+    assert steps == [("L2H0", "../L2H0/"), ("L2H2", "../L2H2/"), ("all heads", "../"), ("map", "../../../maps/toy/")]
     assert [link.text() for link in page.css("[data-heads=layer] a")] == ["L2H0", "L2H2"]
 
 

@@ -69,6 +69,7 @@ def test_every_view_has_the_grain_it_promises(published: Path, view: str) -> Non
 
 
 PARAMETERS = (("run_id", "toy"), ("figure", "activation"), ("other", "residual_activation"), ("ablation", "ablation_mean"))
+PARAMETERS += (("measure", "activation_pct"),)
 # Two runs side by side are tested in test_comparison_page.py, examples in test_head_pages.py; as planted, no head lies near an
 # edge.
 ELSEWHERE = ("compare_", "agreement_", "crossing_heads", "head_examples")
