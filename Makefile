@@ -14,7 +14,7 @@ CONSOLE ?=
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help report site check publish-check serve test test-all lint bench acceptance clean
+.PHONY: help report site check publish-check attack serve test test-all lint bench acceptance clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,9 +41,13 @@ check: .venv/report  ## ask the published file again for every number on the sit
 	@$(BIN)/python -m report check $(PUBLISHED) site
 
 # Node tools come from the lock file. Where node or a browser is missing, its tests are skipped with the reason – or fail, where CI is set.
+# The console, which a site has only when it is asked for, is tried on a small site of its own.
 publish-check: .venv/dev  ## look at every kind of page of SITE=site in a browser (PERFORMANCE= leaves the timing out)
 	@! command -v npm >/dev/null || npm ci --prefix tests/site --no-audit --no-fund --loglevel=error
-	@$(BIN)/python -m pytest -n 0 tests/site --site $(SITE) $(if $(PERFORMANCE),,-m "not performance")
+	@$(BIN)/python -m pytest -n $(if $(PERFORMANCE),0,2) tests/site tests/report/test_console.py --site $(SITE) $(if $(PERFORMANCE),,-m "not performance")
+
+attack: .venv/dev  ## change a site and its file in hundreds of ways: report check must see each
+	@$(BIN)/python -m pytest -n 2 --dist load tests/report/test_mutations.py
 
 serve: .venv/report  ## show site/ on this machine (PORT=8000)
 	@$(BIN)/python -m report serve site --port $(PORT)

@@ -188,6 +188,7 @@ def test_a_changed_number_or_verb_on_the_page_turns_the_check_red(made: Made, tm
     assert any("is lower on the second” does not follow from up" in text for text in check.check(made.file, site))
 
 
+@pytest.mark.slow
 def test_two_texts_on_which_nothing_differs_have_a_page_that_says_so(tmp_path: Path) -> None:
     made = make(write_pair(tmp_path / "c.duckdb", PROSE, PROSE), tmp_path)
     words = made.words(SLUG)
@@ -198,6 +199,7 @@ def test_two_texts_on_which_nothing_differs_have_a_page_that_says_so(tmp_path: P
     assert check.check(made.file, made.site) == []
 
 
+@pytest.mark.slow
 def test_runs_of_one_shard_have_a_page_without_intervals(tmp_path: Path) -> None:
     made = make(write_pair(tmp_path / "c.duckdb", shards=1), tmp_path)
     words = made.words(SLUG)
@@ -233,6 +235,7 @@ def test_what_was_published_stands_beside_a_run_of_that_model(tmp_path: Path) ->
     assert check.check(made.file, made.site) == []
 
 
+@pytest.mark.slow
 def test_heads_above_a_level_and_sinks_are_counted_over_the_whole_model(tmp_path: Path) -> None:
     path = write_counters(tmp_path / "c.duckdb", PLANTED)
     values = np.zeros((48, 25))
@@ -253,8 +256,8 @@ def test_heads_above_a_level_and_sinks_are_counted_over_the_whole_model(tmp_path
     "sql",
     [
         "update run set model = 'gpt2' where run_id = 'GPT-2 small'",
-        "update run set quantisation = 'four bits' where run_id = 'GPT-2 small'",
-        "update run set heads_per_layer = 11 where run_id = 'GPT-2 small'",
+        pytest.param("update run set quantisation = 'four bits' where run_id = 'GPT-2 small'", marks=pytest.mark.slow),
+        pytest.param("update run set heads_per_layer = 11 where run_id = 'GPT-2 small'", marks=pytest.mark.slow),
     ],
 )
 def test_another_model_is_not_set_beside_published_values(tmp_path: Path, sql: str) -> None:

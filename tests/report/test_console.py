@@ -34,6 +34,8 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {inline}; worker-src 'self'; connect-src 'self'; img-src 'self' data: blob:; "
     "style-src 'self' 'unsafe-inline'; font-src 'self'; base-uri 'none'; form-action 'none'"
 )
+# It starts an engine of forty megabytes again and again; make publish-check runs it.
+pytestmark = pytest.mark.slow
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the pages in a browser")
 
 

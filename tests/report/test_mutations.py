@@ -102,6 +102,7 @@ def assert_killed(scores: dict[str, Score], capsys: pytest.CaptureFixture[str]) 
         assert score.sealed + score.equal >= score.made, score.survivors
 
 
+@pytest.mark.slow
 def test_a_change_anywhere_on_the_site_turns_the_check_red(
     small: Built, judge: Callable[[Mutation], Differences], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_change_anywhere_on_the_site_turns_the_check_red(
     assert_killed(scores, capsys)
 
 
+@pytest.mark.slow
 def test_a_change_anywhere_in_the_file_turns_the_check_red(small: Built, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, scores = check.read_ledger(small.site), {}
     for kind, sql in statements(small.published, random.Random(0), EACH_OF_DATABASE):

@@ -120,7 +120,11 @@ def test_the_rank_correlation_is_scipys_and_nought_where_nothing_varies() -> Non
 
 @pytest.mark.parametrize(
     ("rises", "words"),
-    [({}, "jointly dispensable"), ({OWN: (1.0, 1.2, 1.0, 1.2)}, "have a price"), ({OWN: (0.0, 0.5, 0.0, 0.5)}, "is not settled")],
+    [
+        ({}, "jointly dispensable"),
+        pytest.param({OWN: (1.0, 1.2, 1.0, 1.2)}, "have a price", marks=pytest.mark.slow),
+        pytest.param({OWN: (0.0, 0.5, 0.0, 0.5)}, "is not settled", marks=pytest.mark.slow),
+    ],
 )
 def test_the_word_dispensable_stands_on_the_page_where_the_price_allows_it_alone(
     tmp_path: Path, rises: dict[str, tuple[float, ...]], words: str

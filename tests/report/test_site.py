@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -123,9 +124,14 @@ def test_two_builds_of_one_file_are_the_same_byte_for_byte_but_for_the_database(
         assert fingerprints(mine) == fingerprints(theirs)
 
 
-def test_a_second_build_of_the_same_inputs_only_checks(planted_counters: Path, tmp_path: Path) -> None:
-    paths = tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path)
-    assert build(planted_counters, *paths).fresh
+def again(small: Built, folder: Path) -> tuple[Path, Path, Path]:
+    """A copy of the small site and its file in a folder, and the figures that it was made with: what a build of the same is given."""
+    site = Path(shutil.copytree(small.site, folder / "site"))
+    return site, Path(shutil.copy(small.published, folder / "headcount.duckdb")), figures_of(folder)
+
+
+def test_a_second_build_of_the_same_inputs_only_checks(planted_counters: Path, small: Built, tmp_path: Path) -> None:
+    paths = again(small, tmp_path)
     assert not build(planted_counters, *paths).fresh
     (tmp_path / "site" / "index.html").write_text('<data value="1" data-fact="none">1</data>')
     assert build(planted_counters, *paths).fresh
@@ -219,9 +225,8 @@ def test_what_an_earlier_report_added_is_not_in_the_bytes_of_a_new_one(planted_c
     assert b"taken back" not in late.read_bytes()
 
 
-def test_a_spoilt_ledger_or_file_is_mended_by_building_again(planted_counters: Path, tmp_path: Path) -> None:
-    paths = tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path)
-    build(planted_counters, *paths)
+def test_a_spoilt_ledger_or_file_is_mended_by_building_again(planted_counters: Path, small: Built, tmp_path: Path) -> None:
+    paths = again(small, tmp_path)
     (tmp_path / "site" / "facts.json").write_text("{")
     (tmp_path / "headcount.duckdb").write_bytes(b"short")
     assert build(planted_counters, *paths).fresh
@@ -253,8 +258,8 @@ def test_no_generated_text_speaks_of_causes_or_functions(built: Built) -> None:
 
 
 def test_a_failed_build_leaves_the_last_good_site(built: Built, planted_counters: Path, tmp_path: Path) -> None:
-    site = tmp_path / "site"
-    build(planted_counters, site, tmp_path / "headcount.duckdb")
+    site = Path(shutil.copytree(built.site, tmp_path / "site"))
+    shutil.copyfile(built.published, tmp_path / "headcount.duckdb")
     before = (site / "index.html").read_bytes()
     broken = tmp_path / "figures"
     broken.mkdir()
