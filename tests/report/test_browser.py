@@ -1,25 +1,19 @@
 """The site in a real browser: nothing from another host, no complaint in the console, charts that follow scheme and palette."""
 
-import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import Watched, needs_browser, served
 from planting import add_published_counts, figures_of, write_counters
-from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser
 
 from report.build import Built, build
-from report.serve import Quiet
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 KINDS = [
     "",
     "figures/",
@@ -38,66 +32,12 @@ KINDS = [
     "extend/",
     "log/",
 ]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None and os.environ.get("CI"):
-    raise RuntimeError("CI must look at the pages in a browser: apt-get install chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the pages in a browser")
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def address(built: Built) -> Iterator[str]:
     yield from served(built.site)
-
-
-def served(site: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A page of which every complaint and every request to another host is kept; such requests are blocked."""
-
-    def __init__(self, browser: Browser, address: str, **options: object) -> None:
-        self.context = browser.new_context(**options)  # type: ignore[arg-type]
-        self.page: Page = self.context.new_page()
-        self.address, self.complaints = address, list[str]()
-        self.context.route("**/*", self.only_here)
-        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.complaints.append("a dialog"), dialog.dismiss()))
-
-    def only_here(self, route: Route, request: Request) -> None:
-        if request.url.startswith((self.address, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.complaints.append(f"asked for {request.url}")
-            route.abort()
-
-    def visit(self, place: str) -> Page:
-        self.page.goto(self.address + place)
-        self.settle()
-        return self.page
-
-    def settle(self) -> None:
-        # Charts come alive with the first sign of a reader.
-        self.page.mouse.move(5, 5)
-        self.page.mouse.move(6, 6)
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('figure.chart')].every(figure => figure.querySelector('.chart-live svg'))"
-        )
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from urllib.parse import quote, unquote
 
 import duckdb
 import pytest
+from browsing import Watched, needs_browser
 from planting import ROOT, figures_of
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_browser import CHROMIUM, FLAGS, Watched
+from playwright.sync_api import Browser, Page, expect
 
 from report import console, console_files
 from report.build import Built, Options, build
@@ -36,7 +36,6 @@ POLICY = (
 )
 # It starts an engine of forty megabytes again and again; make publish-check runs it.
 pytestmark = pytest.mark.slow
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the pages in a browser")
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +70,6 @@ def address(site: Built) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

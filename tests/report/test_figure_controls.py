@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from browsing import Watched, needs_browser, served
 from planted_calibration import OWN, add_calibration
 from planting import PLANTED, figures_of, write_counters
 from playwright.sync_api import Browser, Locator, Page, Position
 from selectolax.lexbor import LexborHTMLParser
-from test_browser import CHROMIUM, Watched, browser, served
 
 from report import check, figure_controls, figures, publish
 from report.build import Built
@@ -26,8 +26,6 @@ from report.facts import Ledger, inert
 from report.head_homes import Home
 from report.queries import question
 
-__all__ = ["browser"]
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the pages in a browser")
 FIGURE = "figures/toy/activation/"
 SCRIPT = "charts/toy/activation.thresholds.js"
 RANGES = ("[0, 2)", "[2, 4)", "[4, 6)", "[6, 8)")

@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from browsing import Watched, needs_browser, served
 from planting import PLANTED, figures_of, write_counters
-from playwright.sync_api import Browser, Page, sync_playwright
-from test_browser import CHROMIUM, FLAGS, Watched, served
+from playwright.sync_api import Browser, Page
 
 from report import check, theme
 from report.build import Built, build
@@ -21,7 +21,6 @@ from report.check.page import read_page
 from report.check.pages import Pages
 from report.head_map_charts import Scale, scale_of
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the pages in a browser")
 LOW, HIGH = theme.RAMPS["light"][0], theme.RAMPS["light"][-1]
 CELLS = """[...document.querySelectorAll('.head-map-map .chart-live .mark-rect')].map(group => [...group.querySelectorAll('path')])[0]"""
 FILLS = f"{CELLS}.map(cell => cell.getAttribute('fill'))"
@@ -36,18 +35,10 @@ def address(small: Built) -> Iterator[str]:
     yield from served(small.site)
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def watched(chromium: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Watched]:
+def watched(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Watched]:
     options = {"color_scheme": "light", "viewport": {"width": 1280, "height": 1000}} | getattr(request, "param", {})
-    made = Watched(chromium, address, **options)
+    made = Watched(browser, address, **options)
     yield made
     made.context.close()
 
@@ -209,8 +200,8 @@ def test_on_a_narrow_screen_layers_run_down_and_keys_follow_what_is_seen(watched
 
 
 @needs_browser
-def test_a_site_opened_from_a_file_draws_its_map(chromium: Browser, small: Built) -> None:
-    page = chromium.new_page()
+def test_a_site_opened_from_a_file_draws_its_map(browser: Browser, small: Built) -> None:
+    page = browser.new_page()
     page.goto((small.site / "maps" / "toy" / "index.html").as_uri())
     page.locator(".head-map[data-ready]").wait_for()
     assert len(page.evaluate(FILLS)) == 24
@@ -247,13 +238,13 @@ def test_without_javascript_pictures_sentences_and_the_table_are_there(watched: 
 
 
 @needs_browser
-def test_a_head_without_a_value_is_struck_through_and_never_zero(chromium: Browser, tmp_path: Path) -> None:
+def test_a_head_without_a_value_is_struck_through_and_never_zero(browser: Browser, tmp_path: Path) -> None:
     counters = write_counters(tmp_path / "counters.duckdb", np.array([[50, 60], [70, 80]]))
     with duckdb.connect(str(counters)) as connection:
         connection.execute("delete from shard_stat where measure = 'entropy' and layer = 1 and head = 0")
     made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
     for address in served(made.site):
-        visitor = Watched(chromium, address, color_scheme="light", viewport={"width": 1280, "height": 900})
+        visitor = Watched(browser, address, color_scheme="light", viewport={"width": 1280, "height": 900})
         page = opened(visitor)
         assert page.locator(".head-map-missing").count() == 0
         page.select_option(".head-map-map select", "entropy")
