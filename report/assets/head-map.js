@@ -111,6 +111,12 @@
     state.views[name] = made;
     made.view.signal("sorted", state.sorted);
     mark(state, name);
+    // The map is walked through by keys, and says each head; the others are pictures with a name, whose numbers are in the table of heads.
+    place.querySelector("svg").setAttribute("aria-hidden", "true");
+    if (name !== "map") {
+      live.setAttribute("role", "img");
+      live.setAttribute("aria-label", state.described(name));
+    }
     const picture = figure.querySelector(".chart-static");
     if (picture) picture.hidden = true;
     if (name !== "profile" && name !== "ecdf") window.headcountHeadMapInput[name](state, live);

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from browsing import Watched, needs_browser, served
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from report.build import Built
 
@@ -38,7 +38,7 @@ def names(page: Page) -> list[str]:
 
 
 def settled(page: Page, count: str) -> None:
-    page.wait_for_function("count => document.querySelector('.head-count').textContent === count", arg=count)
+    expect(page.locator(".head-count")).to_have_text(count)
 
 
 @pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)

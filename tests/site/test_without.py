@@ -67,7 +67,7 @@ def test_a_printed_page_is_complete(visitor: Visitor, place: str, site: Path, tm
     printed = subprocess.run([reader, "-raw", str(tmp_path / "page.pdf"), "-"], capture_output=True, text=True, check=True).stdout
     tree = LexborHTMLParser(file_of(site, place).read_text(encoding="utf-8"))
     article = tree.css_first("article")
-    for node in article.css("template, script, a.headerlink, .depth, [data-module]"):
+    for node in article.css("template, script, a.headerlink, .depth, .chart-downloads, [data-module]"):
         node.decompose()
     wanted = [node.text() for node in article.css("h1, h2, h3, p, li, summary, td, figcaption") if not within(node)]
     missing = [text for text in wanted if letters(html.unescape(text)) not in letters(printed)]
