@@ -47,13 +47,13 @@ publish-check: .venv/dev  ## look at every kind of page of SITE=site in a browse
 	@$(BIN)/python -m pytest -n $(if $(PERFORMANCE),0,2) tests/site tests/report/test_console.py --site $(SITE) $(if $(PERFORMANCE),,-m "not performance")
 
 attack: .venv/dev  ## change a site and its file in hundreds of ways: report check must see each
-	@$(BIN)/python -m pytest -n 2 --dist load tests/report/test_mutations.py
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m attack tests/report
 
 serve: .venv/report  ## show site/ on this machine (PORT=8000)
 	@$(BIN)/python -m report serve site --port $(PORT)
 
 test: .venv/dev  ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not attack"
 
 test-all: .venv/dev  ## run the tests, the slow ones too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -84,6 +84,7 @@ def test_two_provings_give_equal_rows_and_a_second_one_into_a_file_changes_nothi
     assert one.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_rows_of_another_version_are_kept_and_told(
     prove: Callable[[Path], bool], out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

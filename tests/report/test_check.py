@@ -11,6 +11,8 @@ from report.build import Built
 from report.check import check, differences
 from report.check.definitions import compare_definitions
 
+pytestmark = pytest.mark.attack
+
 Change = Callable[[Path, str], None]
 Copy = tuple[Path, Path]
 PAGE = "figures/toy/activation/index.html"

@@ -267,6 +267,7 @@ def test_another_model_is_not_set_beside_published_values(tmp_path: Path, sql: s
     assert "No published figure can be held against this file." in make(path, tmp_path).words("agreement")
 
 
+@pytest.mark.slow
 def test_an_imported_table_stands_beside_the_run_of_its_model(tmp_path: Path) -> None:
     values = np.linspace(0, 0.96, 12 * 12).reshape(12, 12)
     path = add_model(

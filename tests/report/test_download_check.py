@@ -9,6 +9,8 @@ import pytest
 
 from report.check import DOWNLOAD, check, compare_download, fingerprints, read_ledger
 
+pytestmark = pytest.mark.attack
+
 Change = Callable[[Path, str], None]
 Copy = tuple[Path, Path]
 TOLD = f"{DOWNLOAD} is not the file that was built"

@@ -14,6 +14,8 @@ from report.build import Built
 from report.check.page import read_page
 from report.check.recount import Answers
 
+pytestmark = pytest.mark.attack
+
 PAGE = "heads/toy/L2H1/index.html"
 TABLE = "heads/toy/index.html"
 Judge = Callable[[], list[str]]

@@ -144,6 +144,7 @@ def test_a_question_has_the_grain_it_promises(exemplary: Built, question: str) -
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.slow
 def test_two_builds_give_the_same_pages(exemplary: Built, tmp_path: Path) -> None:
     again = build(exemplary.published.with_name("counters.duckdb"), tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
     for path in exemplary.site.glob("heads/**/*.html"):

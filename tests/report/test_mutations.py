@@ -23,6 +23,8 @@ from report.build import Built
 from report.check import head_page, page, twins, words
 from report.check.recount import Recount
 
+pytestmark = pytest.mark.attack
+
 EACH = 5
 EACH_OF_DATABASE = 2
 # What a consistent forgery may get away with, by kind. Any other survivor is a fault of the check.
@@ -102,7 +104,6 @@ def assert_killed(scores: dict[str, Score], capsys: pytest.CaptureFixture[str]) 
         assert score.sealed + score.equal >= score.made, score.survivors
 
 
-@pytest.mark.slow
 def test_a_change_anywhere_on_the_site_turns_the_check_red(
     small: Built, judge: Callable[[Mutation], Differences], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +117,6 @@ def test_a_change_anywhere_on_the_site_turns_the_check_red(
     assert_killed(scores, capsys)
 
 
-@pytest.mark.slow
 def test_a_change_anywhere_in_the_file_turns_the_check_red(small: Built, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, scores = check.read_ledger(small.site), {}
     for kind, sql in statements(small.published, random.Random(0), EACH_OF_DATABASE):

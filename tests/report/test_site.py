@@ -102,7 +102,7 @@ def test_every_figure_page_has_the_sections_of_the_reference_document(built: Bui
 def test_templates_hold_no_digit_outside_their_code_examples() -> None:
     for template in (ROOT / "report" / "templates").glob("*.j2"):
         text = re.sub(r"```.*?```", "", template.read_text(), flags=re.DOTALL)
-        text = re.sub(r'(?m)^#+ .*\{ #.*$|base64|h[1-6]|colspan="2"|tabindex="0"|```', "", text)
+        text = re.sub(r'(?m)^#+ .*\{ #.*$|base64|h[1-6]|colspan="2"|tabindex="0"|\.j2|```', "", text)
         assert re.findall(r".*\d.*", text) == [], template.name
 
 
@@ -207,9 +207,9 @@ def test_the_counters_are_never_the_published_file(counters: Path, tmp_path: Pat
         build(counters, tmp_path / "site", counters)
 
 
-def test_a_site_can_be_built_from_a_published_file(built: Built, tmp_path: Path) -> None:
-    again = build(built.published, tmp_path / "site", tmp_path / "headcount.duckdb")
-    with duckdb.connect(str(built.published), read_only=True) as one, duckdb.connect(str(again.published), read_only=True) as other:
+def test_a_site_can_be_built_from_a_published_file(small: Built, tmp_path: Path) -> None:
+    again = build(small.published, tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
+    with duckdb.connect(str(small.published), read_only=True) as one, duckdb.connect(str(again.published), read_only=True) as other:
         for table in ("band_counts", "head_measure", "figure", "test_result"):
             assert one.execute(f"from {table} order by all").fetchall() == other.execute(f"from {table} order by all").fetchall()
 
