@@ -44,7 +44,8 @@ check: .venv/report  ## ask the published file again for every number on the sit
 # The console, which a site has only when it is asked for, is tried on a small site of its own.
 publish-check: .venv/dev  ## look at every kind of page of SITE=site in a browser (PERFORMANCE= leaves the timing out)
 	@! command -v npm >/dev/null || npm ci --prefix tests/site --no-audit --no-fund --loglevel=error
-	@$(BIN)/python -m pytest -n $(if $(PERFORMANCE),0,2) tests/site tests/report/test_console.py --site $(SITE) $(if $(PERFORMANCE),,-m "not performance")
+	@$(BIN)/python -m pytest -n $(if $(PERFORMANCE),0,2) tests/site --site $(SITE) $(if $(PERFORMANCE),,-m "not performance")
+	@$(BIN)/python -m pytest -n 0 tests/report/test_console.py
 
 attack: .venv/dev  ## change a site and its file in hundreds of ways: report check must see each
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m attack tests/report
