@@ -188,6 +188,7 @@ def test_the_page_in_the_docs_is_that_of_the_committed_results() -> None:
     assert tables.text(page.read(ROOT / source)).count("| headcount, all") >= 1
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_tells_its_memory_and_a_failure_is_one_line() -> None:
     found = alone.run(alone.Task("xl", 1, "bfloat16", 8, 1, "plain", passes=2, warm=True))
     assert len(found.cpu_s) == 2

@@ -48,6 +48,7 @@ def test_an_unfinished_run_says_how_far_it_got(tmp_path: Path) -> None:
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_that_is_allowed_wears_a_banner(tmp_path: Path) -> None:
     counters = write_counters(tmp_path / "c.duckdb", PLANTED, shards_done=3)
     done = report(

@@ -219,6 +219,7 @@ def test_a_file_without_a_pair_has_no_page_of_one(tmp_path: Path) -> None:
     assert check.check(made.file, made.site) == []
 
 
+@pytest.mark.slow
 def test_what_was_published_stands_beside_a_run_of_that_model(tmp_path: Path) -> None:
     path = write_counters(tmp_path / "c.duckdb", PLANTED)
     values = np.full((12, 12), 0.1)
