@@ -14,7 +14,7 @@ CONSOLE ?=
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help report site check publish-check attack serve test test-all lint bench acceptance clean
+.PHONY: help report site check publish-check attack torture serve test test-all lint bench acceptance clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,11 +50,15 @@ publish-check: .venv/dev  ## look at every kind of page of SITE=site in a browse
 attack: .venv/dev  ## change a site and its file in hundreds of ways: report check must see each
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m attack tests/report
 
+# What comes out is kept; docs/torture.md is made from it.
+torture: .venv/dev  ## kill, fill, flip and feed what is hostile: all trials (SMALL=1: a few of each, nothing recorded)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/torture $(if $(SMALL),,--whole --record docs/data/torture)
+
 serve: .venv/report  ## show site/ on this machine (PORT=8000)
 	@$(BIN)/python -m report serve site --port $(PORT)
 
 test: .venv/dev  ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not attack"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not attack and not torture"
 
 test-all: .venv/dev  ## run the tests, the slow ones too
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -96,5 +96,7 @@ def make_checkpoint(tmp_path: Path, tokenizer_file: Path) -> Callable[..., Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--site PATH` names the built site that tests/site looks at."""
+    """`--site PATH` names the built site that tests/site looks at; `--whole` and `--record FOLDER` are those of tests/torture."""
     parser.addoption("--site", type=Path, default=None, help="a built site, for tests/site; without it they are skipped")
+    parser.addoption("--whole", action="store_true", help="all trials of tests/torture; without it a few of each")
+    parser.addoption("--record", type=Path, default=None, help="folder for the counts of tests/torture")
