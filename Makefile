@@ -75,7 +75,7 @@ acceptance: .venv/report  ## with a GPU and the weights: GPT-2's heads beside pu
 	@$(BIN)/python -m extract acceptance $(if $(REFERENCE),--reference $(REFERENCE)) $(if $(filter command line environment,$(origin DEVICE)),--device $(DEVICE))
 
 clean:  ## remove what the other targets made, but not what was measured
-	rm -rf site site.tmp-* build .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf site site.tmp-* build tests/site/node_modules .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "error: Python %d.%d (environment); fix: give a newer one, make PYTHON=python3.11" % sys.version_info[:2])'

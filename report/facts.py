@@ -19,6 +19,8 @@ from report import queries
 from report.errors import DatabaseRefusal
 
 Value = str | int | float | bool | None
+# Characters of a value that is read as a number or a name, not as a sentence.
+SHORT = 40
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 # How a column is written, by the end of its name (the first that fits), so that one quantity looks the same wherever it stands.
@@ -109,7 +111,9 @@ class Fact:
         """The fact as HTML that links to its query; `text` is one of its spellings."""
         value = inert("" if self.value is None else str(self.value))
         fact = f'<data value="{value}" data-fact="{inert(self.id, keep="_/")}">{inert(text)}</data>'
-        return f'<a class="fact" href="#query-{self.question}">{fact}</a>'
+        # A sentence is a fact too; it is underlined more quietly than a number.
+        kind = "fact sentence" if len(text) > SHORT else "fact"
+        return f'<a class="{kind}" href="#query-{self.question}">{fact}</a>'
 
 
 def inert(text: str, keep: str = "") -> str:

@@ -19,7 +19,7 @@ from report.check.page import Measured, Page
 from report.check.recount import Answers, Place
 
 LIST = "downloads/index.html"
-FIRST_LINE = "-- To be run on headcount.duckdb, from DuckDB 1.1 on.\n"
+FIRST_LINE = "-- To be run on headcount.duckdb, from DuckDB 1.4 on.\n"
 SETTING = re.compile(r"set variable (\w+) = '((?:[^']|'')*)';\n")
 # The one view with a row per shard.
 NOT_OFFERED = {"shard_total"}

@@ -23,7 +23,7 @@ DOWNLOADS = {
     "PNG": ".png",
 }
 WHOLE_FILE = ("the whole file", "headcount.duckdb")
-ENTRY = re.compile(r"- \[(.*)\]\(([^()]*)\)(?:: (.*))?")
+ENTRY = re.compile(r"- \[((?:\\.|\](?!\()|[^\]\\])*)\]\(([^()]*)\)(?:: (.*))?")
 # Pages without a Markdown version.
 WITHOUT = re.compile(r"404\.html|heads/[^/]+/[^/]+/index\.html")
 
@@ -96,6 +96,11 @@ def compare_targets(page: Page, pages: Mapping[str, Page]) -> Iterator[str]:
             yield f"“{link.label}” leads to {link.target}, beside the chart of {link.chart}"
 
 
+def unescaped(text: str) -> str:
+    """A text of llms.txt without the marks that keep it from being a link or a tag."""
+    return html.unescape(re.sub(r"\\(.)", r"\1", text))
+
+
 def compare_summary(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
     """llms.txt, whose lines are titles and descriptions of the pages whose Markdown they name, all of them, and then files of data."""
     try:
@@ -108,15 +113,15 @@ def compare_summary(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
     for line in lines:
         if entry := ENTRY.fullmatch(line):
             label, target, description = entry.groups()
-            title, page = label.replace("\\", ""), pages.get(target.removesuffix("md") + "html")
+            title, page = unescaped(label), pages.get(target.removesuffix("md") + "html")
             named[target] += 1
             if page is None and (title != target or description or not (site / target).is_file()):
                 yield f"llms.txt: the line of {target} is neither a page's nor a file's"
             # A page without a description of its own has the site's, which is not told again.
             own = page and (page.description if page.description not in (home, SITE_DESCRIPTION) else "")
-            if page and (page.title.removesuffix(SITE_NAME), own) != (title, squeeze(description or "")):
+            if page and (page.title.removesuffix(SITE_NAME), own) != (title, squeeze(unescaped(description or ""))):
                 yield f"llms.txt: the line of {target} is not that page's title and description"
-        elif line.startswith("> ") and home != line.removeprefix("> "):
+        elif line.startswith("> ") and home != unescaped(line.removeprefix("> ")):
             yield "llms.txt: its description is not that of the home page"
         elif line.startswith("# ") and not all(page.title.endswith(line.removeprefix("# ")) for page in pages.values()):
             yield "llms.txt: its title is not the site's"

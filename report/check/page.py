@@ -224,7 +224,7 @@ def links_of(tree: LexborHTMLParser, place: Any) -> list[Link]:
     for node in tree.css("article figure.chart, article a[href]"):
         if node.tag == "figure":
             chart = attribute(node, "data-chart")
-        elif attribute(node, "class") not in ("fact", "headerlink"):
+        elif attribute(node, "class") not in ("fact", "fact sentence", "headerlink"):
             inside = node.parent is not None and node.parent.tag == "figcaption"
             found.append(Link(text_of(node), place(attribute(node, "href")), chart, inside))
     return found

@@ -13,9 +13,11 @@ from report.check.page import Page
 
 UNSEEN = re.compile(r'<!--.*?-->|<a class="headerlink".*?</a>|<(script|style|object|template|fieldset|svg|button)\b.*?</\1>', re.DOTALL)
 TAG = re.compile(r"""</?[a-zA-Z](?:"[^"]*"|[^">])*>""")
-CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)
-PICTURE = re.compile(r"(?m)^[ >]*(?:- )?!\[(.*)\]\(([^()\s]*)\)$")
-LINK = re.compile(r"(?<!\\)\]\(([^()\s]*)\)")
+# A mark after a backslash opens nothing; the backslash may be one that stands for itself.
+CODE = re.compile(r"\\[\\`\[\]|]|(?<!`)(?P<marks>`+)(?!`)(?P<text>.*?)(?<!`)(?P=marks)(?!`)", re.DOTALL)
+ESCAPED = re.compile(r"\\([\\`\[\]])")
+PICTURE = re.compile(r"(?m)^[ >]*(?:- )?!\[((?:\\.|[^\]\\])*)\]\(([^()\s]*)\)$")
+LINK = re.compile(r"(?<!\\)(?:\\\\)*\]\(([^()\s]*)\)")
 MARKS = re.compile(r"[\s\u200b*#|\\`>\[\]-]+")
 
 
@@ -51,15 +53,15 @@ def read(text: str) -> tuple[str, list[str], list[tuple[str, str]]]:
     """Letters, links and pictures of a Markdown text, in their order."""
     pieces, links, pictures = [], list[str](), list[tuple[str, str]]()
     end = 0
-    for code in [*CODE.finditer(text), None]:
+    for code in [*(found for found in CODE.finditer(text) if found["marks"]), None]:
         plain = text[end : code.start() if code else len(text)]
-        pictures += [(" ".join(re.sub(r"\\([\[\]])", r"\1", alt).split()), source) for alt, source in PICTURE.findall(plain)]
+        pictures += [(" ".join(html.unescape(ESCAPED.sub(r"\1", alt)).split()), source) for alt, source in PICTURE.findall(plain)]
         plain = PICTURE.sub("", plain)
         links += LINK.findall(plain)
-        pieces.append(re.sub(r"(?m)^\s*1\. ", "", LINK.sub("", plain)))
+        pieces.append(html.unescape(re.sub(r"(?m)^\s*1\. ", "", LINK.sub("", plain))))
         if code:
             # The first line of a block is its language.
-            pieces.append(code.group(2).partition("\n")[2] if len(code.group(1)) > 2 and "\n" in code.group(2) else code.group(2))
+            pieces.append(code["text"].partition("\n")[2] if len(code["marks"]) > 2 and "\n" in code["text"] else code["text"])
             end = code.end()
     return MARKS.sub("", "".join(pieces)), links, pictures
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from report import queries
 from report.facts import Fact
+from report.publish import literal
 from report.queries import Query
 
 # What the files of a chart are called, and how their names end; `report check` has a table of its own.
@@ -49,9 +50,4 @@ def script(query: Query, parameters: Mapping[str, str]) -> str:
     """A question that the DuckDB command line runs as it is: its parameters are variables, set on top."""
     settings = [f"set variable {name} = {literal(value)};" for name, value in sorted(parameters.items())]
     asked = re.sub(r"\$(\w+)", r"getvariable('\1')", query.sql)
-    return "\n".join(["-- To be run on headcount.duckdb, from DuckDB 1.1 on.", *settings, asked]) + ";\n"
-
-
-def literal(text: str) -> str:
-    """Text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
+    return "\n".join(["-- To be run on headcount.duckdb, from DuckDB 1.4 on.", *settings, asked]) + ";\n"

@@ -21,7 +21,12 @@ SECTIONS = (("figures/", "Figures"), ("comparisons/", "Side by side"), ("", "Pag
 SILENT = ("script", "style", "template", "svg", "button", "input", "fieldset", "object")
 BLOCKS = ("p", "ul", "ol", "table", "pre", "details", "summary", "div", "figure", "figcaption", "blockquote", "hr", "section", "dl", "dt",
           "dd", "h1", "h2", "h3", "h4", "h5", "h6")  # fmt: skip
-DANGEROUS = re.compile(r"(\](?=[(:\[])|<(?=[a-zA-Z/!?])|`)")
+# Not every reader of Markdown takes a backslash before a bracket that opens a tag: an entity is one to all.
+DANGEROUS = re.compile(r"(\\|\](?=[(:\[])|`)")
+# In a text alternative, which ends at a bracket, all of them.
+IN_A_PICTURE = re.compile(r"(\\|[\[\]]|`)")
+ENTITIES = {"<": "&lt;", "&": "&amp;"}
+TAG_OR_ENTITY = re.compile(r"<(?=[a-zA-Z/!?])|&(?=#?\w+;)")
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,12 @@ def described(tree: LexborHTMLParser, folder: str) -> Described:
 def summary(pages: list[Described]) -> str:
     """llms.txt: the site's name and description, and a line for each page; a page without a description of its own has none."""
     home = next(page for page in pages if page.folder == "")
-    lines = [f"# {home.title}", "", f"> {home.description}"]
+    lines = [f"# {home.title}", "", f"> {escaped(home.description)}"]
     for start, title in SECTIONS:
         own = [page for page in pages if section_of(page.folder) == start]
         lines += ["", f"## {title}", ""] if own else []
         for page in own:
-            told = "" if page.description in (home.description, SITE_DESCRIPTION) else f": {page.description}"
+            told = "" if page.description in (home.description, SITE_DESCRIPTION) else f": {escaped(page.description)}"
             lines.append(f"- [{escaped(page.title)}]({page.folder}{NAME}){told}")
     lines += ["", "## Data", ""]
     lines += [f"- [{name}]({name})" for name in ("datapackage.json", "facts.json", "data/headcount.duckdb")]
@@ -80,9 +85,9 @@ def squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def escaped(text: str) -> str:
+def escaped(text: str, marks: re.Pattern[str] = DANGEROUS) -> str:
     """Text in which nothing makes a link, a tag or code."""
-    return DANGEROUS.sub(r"\\\1", text)
+    return TAG_OR_ENTITY.sub(lambda mark: ENTITIES[mark.group()], marks.sub(r"\\\1", text))
 
 
 @dataclass(frozen=True)
@@ -166,8 +171,8 @@ class Writer:
         return f"{mark}{inside}{mark}" if inside.strip() else inside
 
     def picture(self, node: LexborNode) -> str:
-        """A picture with its text alternative, in which brackets are escaped."""
-        alternative = re.sub(r"([\[\]])", r"\\\1", squeezed(node.attributes.get("alt") or ""))
+        """A picture with its text alternative, in which nothing ends it."""
+        alternative = escaped(squeezed(node.attributes.get("alt") or ""), IN_A_PICTURE)
         return f"![{alternative}]({node.attributes.get('src') or ''})"
 
     def target(self, href: str) -> str:

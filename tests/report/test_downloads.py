@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import html
 import json
 import re
 import shutil
@@ -18,7 +19,7 @@ from planting import ROOT
 
 from report import __version__, check
 from report.build import Built
-from report.check import page, words
+from report.check import page, twins, words
 from report.check.package import compare_download_checksum
 from report.downloads import checksums, measures, plain_text
 from report.downloads.answers import FILES, script
@@ -178,7 +179,13 @@ def test_the_markdown_of_a_page_is_text_without_tags_and_with_its_numbers(built:
 @pytest.mark.parametrize(
     ("page", "text"),
     [
-        ("<p>[x](javascript:alert(1)) `y` &lt;img src=x&gt;</p>", "[x\\](javascript:alert(1)) \\`y\\` \\<img src=x>"),
+        ("<p>[x](javascript:alert(1)) `y` &lt;img src=x&gt;</p>", "[x\\](javascript:alert(1)) \\`y\\` &lt;img src=x>"),
+        # A backslash of the text's own takes none of the escapes away.
+        (
+            "<p>[x\\](javascript:alert(1)) a\\&lt;img src=x&gt; \\`y\\` &amp;lt;b</p>",
+            r"[x\\\](javascript:alert(1)) a\\&lt;img src=x> \\\`y\\\` &amp;lt;b",
+        ),
+        ("<p><img src='a.svg' alt='a [b] \\] &lt;i&gt;'></p>", r"![a \[b\] \\\] &lt;i>](a.svg)"),
         ("<p>a <a class='fact' href='#query-x'><data>−3</data></a> <strong>b</strong></p>", "a −3 **b**"),
         ("<ul><li>one<ul><li>two</li></ul></li></ul>", "- one\n\n  - two"),
         ("<table><tr><th>A|B</th></tr><tr><td>1</td></tr></table>", "| A\\|B |\n|---|\n| 1 |"),
@@ -190,6 +197,13 @@ def test_the_markdown_of_a_page_is_text_without_tags_and_with_its_numbers(built:
 def test_a_piece_of_a_page_becomes_markdown(page: str, text: str, tmp_path: Path) -> None:
     tree = plain_text.LexborHTMLParser(f"<article>{page}</article>")
     assert plain_text.Writer(tmp_path).page(tree) == f"{text}\n"
+
+
+@pytest.mark.parametrize("text", [r"[x\](javascript:alert(1))", r"[x](y) \\](z)", r"a\<b>c\`d`e", "&lt;i&gt; &amp; <script>", r"![x\](y)"])
+def test_the_check_reads_the_text_that_was_written_and_no_link_in_it(text: str, tmp_path: Path) -> None:
+    article = f"<article><p>{html.escape(text)}</p></article>"
+    letters, links, pictures = twins.read(plain_text.Writer(tmp_path).page(plain_text.LexborHTMLParser(article)))
+    assert (letters, links, pictures) == (twins.letters_of(article), [], [])
 
 
 def test_every_chart_offers_all_its_files_with_their_sizes(built: Built) -> None:
@@ -252,10 +266,13 @@ def edit(path: Path, before: str, after: str) -> None:
         ("data/head_measure.csv", r"toy\"?,0,0", "toy,0,1", "data/head_measure.csv is not the table of the published file"),
         (MARKDOWN, r"11 \(45", "12 (45", "does not read as its page"),
         (MARKDOWN, r"\((?:\.\./)+charts/toy/activation\.csv\)", "(../x.csv)", "has not the links of its page"),
+        # A backslash that stands for itself keeps no bracket shut.
+        (MARKDOWN, r"11 \(45", r"[11\\\\](https://example.org) (45", "has not the links of its page"),
         (MARKDOWN, r"!\[No", "![One", "has not the pictures of its page"),
         ("llms.txt", r"- \[Method\].*\n", "", "not one line of method/index.md"),
         ("datapackage.json", '"type": "number"', '"type": "integer"', "its columns are others"),
         ("datapackage.json", '"version": "[^"]*"', '"version": "9"', "its title, version, sources or licences are others"),
+        ("datapackage.json", '"title": "CC0"', '"title": "CC-BY"', "is under another licence"),
         ("datapackage.json", r'"bytes": \d+', '"bytes": 1', "the size or checksum of"),
         ("SHA256SUMS", r"(?m)^[0-9a-f]{64}(?=  data/headcount.duckdb)", "0" * 64, "the checksum of data/headcount.duckdb is another"),
         ("SHA256SUMS", r"(?m)^[0-9a-f]{64}(?=  index.html)", "0" * 64, "the checksum of index.html is another"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mutations import Kind, Mutation
 
-FACT = re.compile(r'<a class="fact" href="#query-(\w+)"><data value="([^"]*)" data-fact="([^"]*)">([^<]*)</data></a>')
+FACT = re.compile(r'<a class="fact(?: sentence)?" href="#query-(\w+)"><data value="([^"]*)" data-fact="([^"]*)">([^<]*)</data></a>')
 CLAIM = re.compile(r'<span data-claim="([^"]*)">([^<]*)</span>')
 
 
