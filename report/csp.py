@@ -16,8 +16,8 @@ HEADERS = "_headers"
 EXECUTED = frozenset({"", "module", "text/javascript", "application/javascript"})
 SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 ATTRIBUTE = re.compile(r"""\b(src|type)\s*=\s*["']?([^"'\s>]*)""", re.IGNORECASE)
-TEXT_FILES = ("*.html", "*.json", "*.md", "*.txt")
-# Names of these files change with what is in them, so a browser may keep them.
+TEXT_FILES = ("*.html", "*.json")
+# The theme's files, whose names change with what is in them but for those of its word splitters: a browser may keep them.
 KEPT_FOR_EVER = ("/assets/javascripts/*", "/assets/stylesheets/*")
 FOR_EVER = "public, max-age=31536000, immutable"
 OTHERS = (

@@ -14,7 +14,8 @@
       const script = document.createElement("script");
       script.src = here + file;
       script.onload = resolve;
-      script.onerror = reject;
+      // What was lost on the way is asked for again the next time.
+      script.onerror = function (event) { delete loading[file]; script.remove(); reject(event); };
       document.head.append(script);
     });
     return loading[file];
@@ -167,7 +168,7 @@
   }
 
   window.headcount = {
-    data: {}, draw: draw, embed: embed, load: load, mainLayer: mainLayer, modules: modules, ramp: ramp,
+    data: {}, draw: draw, embed: embed, load: load, mainLayer: mainLayer, modules: modules,
     root: here.replace(/assets\/$/, ""), scheme: scheme, wrapped: wrapped
   };
   ["pointermove", "pointerdown", "keydown", "wheel", "touchstart"].forEach(function (kind) {

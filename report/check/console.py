@@ -14,7 +14,7 @@ from report.check.page import Page, squeeze
 REPORT = Path(__file__).parents[1]
 PAGE = "console/index.html"
 ENGINE = "assets/duckdb"
-SCRIPTS = ("assets/console.js", "assets/console-engine.js")
+SCRIPTS = REPORT / "assets" / "console"
 
 
 def compare_console(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
@@ -29,17 +29,19 @@ def compare_console(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
             yield f"{ENGINE}/{name} is no file of the console"
         elif hashlib.sha256(found[name].read_bytes()).hexdigest() != pinned[name]:
             yield f"{ENGINE}/{name} is not the file that is pinned"
-    for script in SCRIPTS:
-        own = REPORT / "assets" / "console" / Path(script).name
+    for own in sorted(SCRIPTS.glob("*.js")):
+        script = f"assets/{own.name}"
         if (site / script).is_file() != (PAGE in pages):
             yield f"{script} is {'missing' if PAGE in pages else 'there without a console'}"
         elif PAGE in pages and (site / script).read_bytes() != own.read_bytes():
             yield f"{script} is not this version's"
-    for page in pages.values():
-        if page.name == PAGE:
-            yield from (f"{page.name}: {text}" for text in compare_page(page))
-        elif re.search(r'data-module="console"|assets/(?:duckdb/|console)', page.html):
-            yield f"{page.name}: loads a part of the console"
+    if PAGE in pages:
+        yield from (f"{PAGE}: {text}" for text in compare_page(pages[PAGE]))
+    # The pages of heads too, which are not among the pages that were read.
+    for path in sorted(site.rglob("*.html")):
+        name = path.relative_to(site).as_posix()
+        if name != PAGE and re.search(r'data-module="console"|assets/(?:duckdb/|console)', path.read_text(encoding="utf-8")):
+            yield f"{name}: loads a part of the console"
 
 
 def compare_page(page: Page) -> Iterator[str]:

@@ -38,7 +38,9 @@ def compare_policy(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
         yield "_headers: the policy does not stand once, for all pages"
         return
     needed = set().union(*(hashes(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")))
-    found = {name: set(values) for name, *values in (directive.split() for directive in stated[0].split(";") if directive.strip())}
+    directives = [directive.split() for directive in stated[0].split(";") if directive.strip()]
+    # Of two directives of one name a browser obeys the first.
+    found = {name: set(values) for name, *values in reversed(directives)}
     for name in sorted(found.keys() | DIRECTIVES.keys()):
         allowed = DIRECTIVES.get(name, set()) | (needed if name == "script-src" else set())
         if found.get(name) != allowed:

@@ -1,17 +1,12 @@
 """The SQL console in a real browser, under the Content-Security-Policy it asks for and below a path of its own: it answers as DuckDB does,
 changes nothing, asks nobody, and is no part of any other page."""
 
-import base64
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -20,6 +15,7 @@ import pytest
 from browsing import Watched, needs_browser
 from planting import ROOT, figures_of
 from playwright.sync_api import Browser, Page, expect
+from serving import serving
 
 from report import console, console_files
 from report.build import Built, Options, build
@@ -27,13 +23,8 @@ from report.check import read_ledger
 from report.check.console import compare_console
 from report.check.page import read_page
 from report.errors import EnvironmentRefusal
-from report.serve import Quiet
 
 FIRST = 90_000
-POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {inline}; worker-src 'self'; connect-src 'self'; img-src 'self' data: blob:; "
-    "style-src 'self' 'unsafe-inline'; font-src 'self'; base-uri 'none'; form-action 'none'"
-)
 # It starts an engine of forty megabytes again and again; make publish-check runs it.
 pytestmark = pytest.mark.slow
 
@@ -53,23 +44,9 @@ def site(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Bu
 
 @pytest.fixture(scope="module")
 def address(site: Built) -> Iterator[str]:
-    """The site below a path of its host, with a strict policy on every answer – on the worker's script too, which takes its own."""
-    inline = {text for page in site.site.rglob("*.html") for text in re.findall(r"<script>(.*?)</script>", page.read_text(), re.DOTALL)}
-    hashes = sorted("'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'" for text in inline)
-    policy = POLICY.format(inline=" ".join(hashes))
-
-    class Strict(Quiet):
-        def end_headers(self) -> None:
-            self.send_header("Content-Security-Policy", policy)
-            super().end_headers()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Strict, directory=str(site.site.parent)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/site/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """The site below a path of its host, with its own headers – on the worker's script too, which takes its own."""
+    with serving(site.site, "/site/") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

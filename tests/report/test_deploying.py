@@ -55,6 +55,8 @@ def test_a_built_site_has_the_policy_that_its_pages_need(small: Built) -> None:
     ("name", "before", "after", "told"),
     [
         ("data/index.html", "</article>", "<script>alert(1)</script></article>", "script-src"),
+        # A browser obeys the first of two directives of one name.
+        ("_headers", "script-src ", "script-src *; script-src ", "script-src"),
         ("_headers", "'wasm-unsafe-eval'", "'wasm-unsafe-eval' 'unsafe-inline'", "script-src"),
         ("_headers", "connect-src 'self'", "connect-src *", "connect-src"),
         ("_headers", "; base-uri 'none'", "", "base-uri"),

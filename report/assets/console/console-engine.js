@@ -42,7 +42,12 @@
   // Every value as DuckDB itself writes it, and the type of each column.
   async function ask(connection, sql) {
     const inner = "(\n" + plain(sql) + "\n)";
-    const types = await connection.query("select column_name, column_type from (describe from " + inner + ")");
+    let types;
+    try {
+      types = await connection.query("select column_name, column_type from (describe from " + inner + ")");
+    } catch (error) {
+      return askPlainly(connection, sql);
+    }
     const found = await connection.query("select columns(*)::varchar from " + inner + " limit " + (MOST + 1));
     const columns = types.toArray().map(function (row) { return { name: String(row.column_name), type: String(row.column_type) }; });
     return answer(columns, found);
@@ -103,7 +108,7 @@
     return {
       query: function (sql) {
         const asked = opened.then(function (connection) {
-          return ask(connection, sql).catch(function () { return askPlainly(connection, sql); });
+          return ask(connection, sql);
         });
         return Promise.race([asked, cancelled]);
       },
