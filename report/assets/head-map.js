@@ -109,8 +109,9 @@
     if (turn !== state.turn[name] || !state.live) { made.finalize(); return; }
     if (state.views[name]) state.views[name].finalize();
     state.views[name] = made;
-    made.view.signal("sorted", state.sorted);
-    mark(state, name);
+    // Measure and order may have changed while it was drawn.
+    if (name === "map") fill(state);
+    else mark(state, name);
     // The map is walked through by keys, and says each head; the others are pictures with a name, whose numbers are in the table of heads.
     place.querySelector("svg").setAttribute("aria-hidden", "true");
     if (name !== "map") {
@@ -195,6 +196,7 @@
     const width = new ResizeObserver(function () {
       if (!state.element.isConnected) {
         state.live = false;
+        Object.values(state.views).forEach(function (made) { made.finalize(); });
         width.disconnect();
         scheme.disconnect();
       } else if (state.narrow !== (state.element.clientWidth < window.headcountHeadMapViews.NARROW)) drawAll(state);

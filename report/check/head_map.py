@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +72,41 @@ def settings_of(page: Page) -> dict[str, Any]:
 
 
 def compare_settings(settings: dict[str, Any], data: dict[str, Any]) -> Iterator[str]:
-    """Settings that name other measures than there are, or scales that a value falls off."""
+    """Settings that name other measures than there are, or scales that are not what the values ask for."""
     scales = settings.get("scales", {})
     if scales.keys() != data["values"].keys() or not {settings.get("measure"), settings.get("against")} <= scales.keys():
         yield "its settings are of other measures than the values"
         return
-    for name, scale in scales.items():
-        there = [value for value in data["values"][name] if value is not None] or [scale["low"]]
-        # The values of the script file are rounded.
-        slack = 1e-4 * max(map(abs, there))
-        if scale["kind"] not in ("linear", "sqrt", "log", "diverging") or scale["low"] >= scale["high"]:
-            yield f"the scale of {name} is none"
-        elif min(there) < scale["low"] - slack or max(there) > scale["high"] + slack:
-            yield f"a value of {name} falls off its scale"
+    for measure in data["measures"]:
+        name = measure["id"]
+        if scales[name] != scale_for(measure, [value for value in data["values"][name] if value is not None]):
+            yield f"the scale of {name} is not the one of its values"
+
+
+def scale_for(measure: dict[str, Any], values: list[float]) -> dict[str, Any]:
+    """The scale of a measure: percentages whole, signed ones around nought, decades in logarithms, crowded shares in square roots."""
+    if not values:
+        return {"kind": "linear", "low": 0, "high": 1}
+    values = sorted(values)
+    least, most = values[0], values[-1]
+    if measure["low"] is None or measure["low"] < 0:
+        reach = ceiling(max(abs(least), abs(most))) or 1
+        return {"kind": "diverging", "low": -reach, "high": reach}
+    if measure["unit"] == "%":
+        return {"kind": "linear", "low": 0, "high": 100}
+    if measure["unit"] != "share" and least > 0 and most >= 20 * least:
+        return {"kind": "log", "low": floor(least), "high": ceiling(most)}
+    return {"kind": "sqrt" if most > 8 * values[len(values) // 2] else "linear", "low": 0, "high": ceiling(most) or 1}
+
+
+def ceiling(value: float) -> float:
+    """A value rounded up to two significant digits."""
+    return float(Context(prec=2, rounding=ROUND_CEILING).create_decimal(repr(value)))
+
+
+def floor(value: float) -> float:
+    """A value rounded down to two significant digits."""
+    return float(Context(prec=2, rounding=ROUND_FLOOR).create_decimal(repr(value)))
 
 
 def compare_chart(site: Path, page: Page, slug: str, columns: dict[str, str], answer: list[dict[str, Any]]) -> Iterator[str]:

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from report.check import head_shape
 from report.check.page import attribute, squeeze, text_of
 
 # Column, value (None where the cell is a name or the end of an interval), text.
@@ -14,9 +14,6 @@ Cell = tuple[str, str | None, str]
 Rows = tuple[tuple[str, tuple[Cell, ...]], ...]
 # Question, run, part, rows.
 Table = tuple[str, str, str, Rows]
-# Nothing of the kind belongs in an article of a head.
-FOREIGN = "script, style, iframe, img, object, embed, form, input, button, template, link, meta, base"
-TEMPLATE = Path(__file__).parents[1] / "templates" / "head.html.j2"
 
 
 @dataclass(frozen=True)
@@ -30,19 +27,18 @@ class HeadPage:
     links: tuple[tuple[str, str], ...]
     picture: str
     bars: tuple[tuple[str, bool, tuple[float, ...]], ...]
-    ticks: tuple[tuple[str, str], ...]
+    ticks: tuple[tuple[str, str, str], ...]
     runs: tuple[str, ...]
     words: frozenset[str]
-    foreign: int
+    foreign: tuple[str, ...]
     around: str
 
 
 def parse(html: str) -> HeadPage:
     """A page's values from its HTML."""
-    before, _, rest = html.partition("<article")
-    article, _, after = rest.rpartition("</article>")
-    tree, around = LexborHTMLParser(f"<article{article}</article>"), before + after
-    title, line = (found[0] if (found := re.findall(text, before, re.DOTALL)) else "" for text in (r"<title>(.*?)</title>", DESCRIPTION))
+    article, around = html.partition("<article")[2].rpartition("</article>")[0], head_shape.around(html)
+    tree = LexborHTMLParser(f"<article{article}</article>")
+    title, line = (found[0] if (found := re.findall(text, around, re.DOTALL)) else "" for text in (r"<title>(.*?)</title>", DESCRIPTION))
     name, _, site = title.rpartition(" - ")
     svg = tree.css_first("svg")
     values = {
@@ -53,9 +49,9 @@ def parse(html: str) -> HeadPage:
         "links": tuple((text_of(node), attribute(node, "href")) for node in tree.css("a")),
         "picture": squeeze(" ".join(node.text() for node in svg.css("title, desc"))) if svg else "",
         "bars": tuple(bar_of(node) for node in tree.css("rect[data-bar]")),
-        "ticks": tuple((attribute(node, "data-tick"), node.text()) for node in tree.css("text")),
+        "ticks": tuple((attribute(node, "data-tick"), attribute(node, "x"), node.text()) for node in tree.css("text")),
         "runs": tuple(node.text() for node in tree.css("[data-run-title]")),
-        "foreign": len(tree.css(FOREIGN)),
+        "foreign": tuple(head_shape.foreign(tree)),
     }
     # What is this head's own is left out, what is the site's stays: so the shells of all heads of a home are the same.
     for own in filter(None, (name, line)):
@@ -84,9 +80,9 @@ def cell_of(cell: LexborNode) -> Cell:
 
 
 def bar_of(bar: LexborNode) -> tuple[str, bool, tuple[float, ...]]:
-    """A bar: its step, whether it is quiet, and x, y and height."""
+    """A bar: its step, whether it is quiet, and x, y, width and height."""
     try:
-        place = tuple(float(attribute(bar, name)) for name in ("x", "y", "height"))
+        place = tuple(float(attribute(bar, name)) for name in ("x", "y", "width", "height"))
     except ValueError:
         place = ()
     return attribute(bar, "data-bar"), attribute(bar, "class") == "quiet", place
@@ -103,7 +99,7 @@ def words_of(tree: LexborHTMLParser) -> Iterator[str]:
 
 def template_words() -> frozenset[str]:
     """The pieces of text in the template, and the names of the profile's rows: no other word stands between the cells."""
-    text = re.sub(r"\{#.*?#\}", "", TEMPLATE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(r"\{#.*?#\}", "", head_shape.TEMPLATE.read_text(encoding="utf-8"), flags=re.DOTALL)
     tree = LexborHTMLParser(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "<i></i>", text, flags=re.DOTALL))
     for node in tree.css("a"):
         node.decompose()

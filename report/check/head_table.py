@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from report import queries
 from report.check.head_answers import Expected, Place, cells, measured, name_of
@@ -58,6 +58,31 @@ def compare_rows(tree: LexborHTMLParser, expected: Expected) -> Iterator[str]:
         found = tuple(cell_of(cell) for cell in row.css("[data-cell]"))
         if found != row_of(place, expected, measures) or links != [f"{name}/"]:
             yield f"the row of {name} is not what the file says of it"
+        elif columns_of(row) != columns_for(place, expected, measures):
+            yield f"the row of {name} has its values in other columns, or something beside them"
+
+
+def columns_of(row: LexborNode) -> list[tuple[str, ...]]:
+    """What stands in each column of a row: the names of its cells, and the text around them."""
+    found = []
+    for column in row.css("th, td"):
+        named = tuple(attribute(cell, "data-cell") for cell in column.css("[data-cell]"))
+        for cell in column.css("[data-cell]"):
+            cell.decompose()
+        found.append((*named, text_of(column)))
+    return found
+
+
+def columns_for(place: Place, expected: Expected, measures: list[str]) -> list[tuple[str, ...]]:
+    """What must stand in each column: a dash where a head has no value or label; the first measure has its interval beside it."""
+    values = {row["measure"] for row in expected.of("head_standing", place)}
+    labelled = expected.of("head_profile", place)[0]["label"] is not None
+    found: list[tuple[str, ...]] = [("head_name", ""), ("layer", ""), ("label", "") if labelled else ("–",)]
+    for number, name in enumerate(measures):
+        found.append(("mean", "") if name in values else ("–",))
+        if number == 0:
+            found.append(("low", "high", "to") if name in values else ("–",))
+    return found
 
 
 def row_of(place: Place, expected: Expected, measures: list[str]) -> tuple[Cell, ...]:

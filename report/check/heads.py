@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from report import queries
-from report.check import head_page, head_table
+from report.check import head_page, head_shape, head_table
 from report.check.head_answers import PROFILE_NAMES, TICKED, Answer, Expected, Place, expect, name_of
 from report.check.head_page import HeadPage, template_words
 from report.check.links import arrives
@@ -101,6 +101,10 @@ def compare_shell(site: Path, address: str, pages: Mapping[str, Page], table: st
     for target in sorted(page.addresses):
         if not arrives(target, site, pages):
             yield f"{address}: {target} leads nowhere"
+    # All heads of a home stand in the same shell, so it is compared with that of their table, which is checked as any page.
+    around = head_page.parse((site / path).read_text(encoding="utf-8")).around
+    strange_pieces = head_shape.pieces(around) - head_shape.pieces(head_shape.around(pages[table].html))
+    yield from (f"{address}: {what} stands around its article, and not around the table" for what in sorted(strange_pieces))
     strange = set(page.navigation) - set(pages[table].navigation)
     yield from (f"{address}: “{label}” in the navigation leads to {target}" for label, target in sorted(strange))
 
@@ -118,8 +122,7 @@ def compare_page(page: HeadPage, place: Place, slug: str, expected: Expected, ma
     if page.runs != tuple(run["title"] for run in expected.runs[1:]):
         yield "the other texts are not named as their runs"
     yield from (f"“{piece}” is no word of its template" for piece in sorted(page.words - words))
-    if page.foreign:
-        yield "its article holds what no template of ours has"
+    yield from (f"its article holds what no template of ours has: {what}" for what in page.foreign)
 
 
 def compare_tables(page: HeadPage, expected: tuple[head_page.Table, ...]) -> Iterator[str]:
@@ -140,20 +143,24 @@ def compare_tables(page: HeadPage, expected: tuple[head_page.Table, ...]) -> Ite
 
 
 def compare_picture(page: HeadPage, rows: list[dict[str, Any]]) -> Iterator[str]:
-    """The bars against the counts; x, y and height to a tenth."""
+    """The bars against the counts; x, y, width and height to a tenth."""
     filled = [(number, row) for number, row in enumerate(rows) if row["tokens"]]
     if [(step, quiet) for step, quiet, _ in page.bars] != [(str(row["step"]), not row["is_active"]) for _, row in filled]:
         yield "the bars are not those of the histogram"
         return
     if not filled:
         return
-    most = max(row["pct"] for row in rows)
+    most, step_width = max(row["pct"] for row in rows), 624 / len(rows)
     for (step, _, bar), (number, row) in zip(page.bars, filled, strict=True):
         height = 150 * row["pct"] / most
-        right = (624 / len(rows) * number, 150 - height, height)
+        right = (step_width * number, 150 - height, step_width - 3, height)
         if len(bar) != len(right) or not all(math.isclose(a, b, abs_tol=0.06) for a, b in zip(bar, right, strict=True)):
             yield f"bar {step} does not show {row['tokens']} tokens"
-    ticks = tuple((str(row["step"]), text) for row in rows if (text := spelling("r_from", row["r_from"])) in TICKED)
+    ticks = tuple(
+        (str(row["step"]), f"{step_width * number:.1f}", text)
+        for number, row in enumerate(rows)
+        if (text := spelling("r_from", row["r_from"])) in TICKED
+    )
     if page.ticks != ticks or page.picture != PICTURE:
         yield "the words of the picture are not those of the histogram"
 

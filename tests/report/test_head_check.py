@@ -86,6 +86,18 @@ def change(forged: tuple[Path, Judge], name: str, pattern: str, replacement: str
         (r"<span data-run-title>Toy on code", "<span data-run-title>Toy on prose"),
         (r"</article>", "<script>alert(1)</script></article>"),
         (r"</article>", '<a href="https://example.org/">more</a></article>'),
+        (r"</article>", '<p><b data-cell="x">pruned: 99 %</b></p></article>'),
+        (r"</h1>", "</h1><h1>second</h1>"),
+        (r"</svg>", "</svg><svg><title>x</title></svg>"),
+        (r"</svg>", '<foreignObject></foreignObject></svg>'),
+        (r"</svg>", '<rect x="0" y="0" width="624" height="150"/></svg>'),
+        (r"</article>", '<video src="https://example.org/"></video></article>'),
+        (r'<table data-question="head_standing"', '<table hidden data-question="head_standing"'),
+        (r'<table data-question="head_standing"', '<table onclick="x()" data-question="head_standing"'),
+        (r'<p class="head-steps"', '<p class="md-hidden"'),
+        (r'(<rect[^>]* width=")[^"]*', r"\g<1>90.0"),
+        (r'(<text data-tick="\d+" x=")[^"]*', r"\g<1>3.0"),
+        (r'(<tr data-row="activation_pct">.*?)<td>', r"\1<td></td><td>"),
         (r"<footer", "<p>13</p><footer"),
         (r'href="[^"]*" class="md-nav__link"', 'href="../../../nowhere/" class="md-nav__link"'),
     ],
@@ -106,6 +118,8 @@ def test_a_changed_page_of_a_head_is_found(forged: tuple[Path, Judge], pattern: 
         (r'(data-row="L2H1">.*?data-cell="label">)[^<]+', r"\1negative"),
         (r'data-column="activation_pct">activation&#95;pct', 'data-column="activation_pct">entropy'),
         (r'data-column="activation_pct"', 'data-column="sink_mass"'),
+        (r'(<tr data-row="L2H1">.*?)</tr>', r"\1<td>98 %</td></tr>"),
+        (r'(<tr data-row="L2H1">.*?<td>)(<data[^>]*data-cell="layer">2</data>)</td><td>', r"\1</td><td>\2"),
         (r"rank\(\)", "row_number()"),
         (r"<code>toy on code</code>", "<code>toy</code>"),
         (r'data-asked="head_similar"', 'data-asked="head_examples"'),
@@ -119,6 +133,19 @@ def test_a_changed_table_of_heads_is_found(forged: tuple[Path, Judge], pattern: 
     if "activation&#95;pct" in pattern and "activation&#95;pct" not in html:
         pattern = pattern.replace("activation&#95;pct", "activation_pct")
     assert change(forged, TABLE, pattern, replacement)
+
+
+@pytest.mark.parametrize("added", ["<p>all pruned</p><footer", "<video></video><footer"])
+def test_what_is_added_to_the_shell_of_all_heads_alike_is_found(forged: tuple[Path, Judge], added: str) -> None:
+    site, judge = forged
+    before = {path: path.read_text(encoding="utf-8") for path in sorted(site.glob("heads/toy/L*/index.html"))}
+    try:
+        for path, text in before.items():
+            path.write_text(text.replace("<footer", added, 1), encoding="utf-8")
+        assert any("stands around its article, and not around the table" in text for text in judge())
+    finally:
+        for path, text in before.items():
+            path.write_text(text, encoding="utf-8")
 
 
 def test_pages_that_are_missing_swapped_or_too_many_are_found(forged: tuple[Path, Judge]) -> None:

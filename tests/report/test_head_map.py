@@ -299,7 +299,7 @@ def on_settings(change: Callable[[dict], object]) -> Callable[[str], str]:
 
 PAGE = "maps/toy/index.html"
 CHANGES: dict[str, tuple[str, Callable[[str], str]]] = {
-    "a value of activation_pct falls off": (PAGE, on_settings(lambda found: found["scales"]["activation_pct"].update(high=50))),
+    "the scale of activation_pct is not": (PAGE, on_settings(lambda found: found["scales"]["activation_pct"].update(high=50))),
     "opens with": (PAGE, on_settings(lambda found: found.update(measure="entropy"))),
     "its settings are of other measures": (PAGE, on_settings(lambda found: found["scales"].pop("entropy"))),
     "its module draws other": (PAGE, lambda text: text.replace('data-slug="toy"', 'data-slug="other"')),

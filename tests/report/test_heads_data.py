@@ -91,6 +91,15 @@ def test_a_changed_cell_is_found(small: Built, tmp_path: Path, told: str) -> Non
     assert [text for text in compared(small.published, tmp_path) if told in text]
 
 
+def test_no_number_is_no_value(small: Built, tmp_path: Path) -> None:
+    shutil.copytree(small.site / "heads", tmp_path / "heads")
+    path = tmp_path / "heads" / "toy" / "heads.js"
+    changed = re.sub(r'("values": ?\{"\w+": ?\[)[^,]+', r"\1NaN", path.read_text(), count=1)
+    assert changed != path.read_text()
+    path.write_text(changed)
+    assert [text for text in compared(small.published, tmp_path) if "cannot be read" in text]
+
+
 def test_a_missing_file_a_foreign_one_and_code_in_one_are_found(small: Built, tmp_path: Path) -> None:
     assert compared(small.published, tmp_path) == ["heads: no values of toy"]
     shutil.copytree(small.site / "heads", tmp_path / "heads")
