@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from report import queries
 from report.pages import distinct_slugs
 
 
@@ -34,10 +35,11 @@ class Home:
 
 def homes(connection: duckdb.DuckDBPyConnection) -> dict[str, Home]:
     """The home of every run that has heads with values and a figure to show them; runs of the same weights have the same."""
-    runs = connection.execute(
-        "select distinct run_id from layer_range semi join head using (run_id) semi join head_mean using (run_id) order by run_id"
-    ).fetchall()
-    first = dict(connection.execute("select run_b, min(run_a) from comparison where kind = 'texts' group by run_b").fetchall())
-    described = {run_id: first.get(run_id, run_id) for (run_id,) in runs}
-    slugs = distinct_slugs(sorted(set(described.values())))
-    return {run_id: Home(home, slugs[home]) for run_id, home in described.items()}
+    rows = connection.execute(queries.question("head_homes").sql).fetchall()
+    slugs = distinct_slugs(sorted({home for _, home, *_ in rows}))
+    return {run_id: Home(home, slugs[home]) for run_id, home, *_ in rows}
+
+
+def in_order(connection: duckdb.DuckDBPyConnection) -> list[Home]:
+    """Every home once, in the order of their addresses."""
+    return sorted(set(homes(connection).values()), key=lambda home: home.slug)

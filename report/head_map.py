@@ -9,7 +9,7 @@ from pathlib import Path
 
 from report import head_map_charts, heads_data
 from report.facts import Fact, inert, script_safe
-from report.head_homes import Home, homes
+from report.head_homes import Home, in_order
 from report.head_map_charts import Scale
 from report.pages import Chart, Pages, plain
 
@@ -21,7 +21,7 @@ AGAINST = "sink_mass"
 
 def write(pages: Pages) -> None:
     """Write the page and the charts of every home."""
-    for home in sorted(set(homes(pages.ledger.connection).values()), key=lambda home: home.slug):
+    for home in in_order(pages.ledger.connection):
         write_one(pages, home)
 
 

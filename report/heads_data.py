@@ -18,7 +18,7 @@ from typing import Any
 
 from report import queries
 from report.facts import Ledger, Value, script_safe, style_of, text_of
-from report.head_homes import Home, homes
+from report.head_homes import Home, in_order
 
 # How a measure is written whose name has no style of its own, by its unit.
 UNIT_STYLES = {"%": "one decimal", "tokens": "one decimal", "keys": "one decimal", "share": "three decimals", "1": "three decimals"}
@@ -29,7 +29,7 @@ BOUNDLESS = 1e300
 
 def write(ledger: Ledger, documents: Path) -> None:
     """Write the file of every home into `documents`."""
-    for home in sorted(set(homes(ledger.connection).values()), key=lambda home: home.slug):
+    for home in in_order(ledger.connection):
         path = documents / home.table / "heads.js"
         path.parent.mkdir(parents=True, exist_ok=True)
         content = f"window.headcountData[{script_safe(home.slug)}] = {script_safe(data_of(ledger, home), compact=True)};\n"

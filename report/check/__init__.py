@@ -21,8 +21,9 @@ seal, from what the file, the pages and their companions say:
     console      the engine's files are the pinned ones, its scripts and examples ours, and on no other page
     maps         pages, pictures and scales of the maps of heads, against their question and the script files
 What it cannot see without the seal: an edit of plain words that is made in the search index as well; another sound PNG; where a link of
-hand-written prose leads, as long as it arrives; the colours and the curve in the pictures of a map; what the description of a page that is no figure's, and the comments of the file, say;
-counters that no answer on the site depends on. And never: whether the words of a template are true in the first place."""
+hand-written prose leads, as long as it arrives; the colours and the curve in the pictures of a map; what the description of a page that is
+no figure's, and the comments of the file, say; counters that no answer on the site depends on. And never: whether the words of a template
+are true in the first place."""
 
 from pathlib import Path
 from typing import Any

@@ -119,7 +119,7 @@ class Expected:
             for row in self.of("head_standing", place)
         )
 
-    def links(self, place: Place, slug: str, mapped: bool) -> tuple[tuple[str, str], ...]:
+    def links(self, place: Place, slug: str) -> tuple[tuple[str, str], ...]:
         """The links of a head's article, in order."""
         at = self.heads.index(place)
         steps = self.heads[max(0, at - 1) : at] + self.heads[at + 1 : at + 2]
@@ -129,8 +129,7 @@ class Expected:
         def heads(names: list[str]) -> list[tuple[str, str]]:
             return [(name, f"../{name}/") for name in names]
 
-        whole = [*heads([name_of(other) for other in steps]), ("all heads", "../")]
-        whole += [("map", f"../../../maps/{slug}/")] if mapped else []
+        whole = [*heads([name_of(other) for other in steps]), ("all heads", "../"), ("map", f"../../../maps/{slug}/")]
         whole += [("measures", "../../../measures/"), *heads(like), *heads([name_of(other) for other in layer])]
         return (*whole, ("queries", "../#queries"), ("published file", "../../../data/"))
 

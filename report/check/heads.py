@@ -71,7 +71,7 @@ def compare_asked(questions: list[dict[str, Any]], expected: Expected) -> Iterat
 
 def compare_home(site: Path, slug: str, expected: Expected, pages: Mapping[str, Page]) -> Iterator[str]:
     """The pages of one home's heads."""
-    mapped, words = f"maps/{slug}/index.html" in pages, template_words() | PROFILE_NAMES
+    words = template_words() | PROFILE_NAMES
     shells: dict[str, list[str]] = {}
     for place in expected.heads:
         address = f"heads/{slug}/{name_of(place)}/"
@@ -82,7 +82,7 @@ def compare_home(site: Path, slug: str, expected: Expected, pages: Mapping[str, 
         # Through the module, so that whoever asks often can keep what was parsed.
         page = head_page.parse(path.read_text(encoding="utf-8"))
         shells.setdefault(page.around.replace(address, ""), []).append(address)
-        yield from (f"{address}: {text}" for text in compare_page(page, place, slug, expected, mapped, words))
+        yield from (f"{address}: {text}" for text in compare_page(page, place, slug, expected, words))
     usual = max(shells.values(), key=len, default=[])
     yield from (
         f"{address}: what stands around its article is not as on the other heads"
@@ -109,14 +109,14 @@ def compare_shell(site: Path, address: str, pages: Mapping[str, Page], table: st
     yield from (f"{address}: “{label}” in the navigation leads to {target}" for label, target in sorted(strange))
 
 
-def compare_page(page: HeadPage, place: Place, slug: str, expected: Expected, mapped: bool, words: frozenset[str]) -> Iterator[str]:
+def compare_page(page: HeadPage, place: Place, slug: str, expected: Expected, words: frozenset[str]) -> Iterator[str]:
     """One page against the answers about its head."""
     title, line = expected.title(place), expected.line(place)
     if (page.title, page.heading, page.line) != (title + SITE, title, line):
         yield "title, heading or description is not its head's"
     yield from compare_tables(page, expected.tables(place))
-    if page.links != expected.links(place, slug, mapped):
-        wrong = sorted(set(page.links) ^ set(expected.links(place, slug, mapped)))
+    if page.links != expected.links(place, slug):
+        wrong = sorted(set(page.links) ^ set(expected.links(place, slug)))
         yield f"its links are not those of its head: {wrong[:2]}"
     yield from compare_picture(page, expected.of("head_histogram", place))
     if page.runs != tuple(run["title"] for run in expected.runs[1:]):

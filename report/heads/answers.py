@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from report import queries
 from report.facts import Ledger
-from report.head_homes import Home, homes
+from report.head_homes import Home, in_order
 from report.heads.cells import Row
 
 HOMES = "head_homes"
@@ -44,7 +44,7 @@ def ask_all(ledger: Ledger) -> Iterator[HomeAnswers]:
         DatabaseRefusal: DuckDB cannot answer; the file is damaged or was changed by hand.
     """
     described = ledger.answer(queries.question(HOMES), {})
-    for home in in_order(set(homes(ledger.connection).values())):
+    for home in in_order(ledger.connection):
         runs = [row for row in described if row["home"] == home.run_id]
         answers = HomeAnswers(home, runs)
         asked = [(name, home.run_id) for name in QUESTIONS] + [(STANDING, str(run["run_id"])) for run in runs[1:]]
@@ -57,11 +57,6 @@ def ask_all(ledger: Ledger) -> Iterator[HomeAnswers]:
             ],
         }
         yield answers
-
-
-def in_order(found: set[Home]) -> list[Home]:
-    """Homes by their addresses."""
-    return sorted(found, key=lambda home: home.slug)
 
 
 def by_head(rows: list[Row]) -> dict[Place, list[Row]]:

@@ -52,8 +52,8 @@ def line_of(answers: HomeAnswers, place: Place) -> str:
     return f"Attention head {name_of(place)} of {answers.title}{named}{active}."
 
 
-def write(answers: HomeAnswers, place: Place, mapped: bool) -> HeadPage:
-    """The page of one head; `mapped` where the site has a map of these heads to link to."""
+def write(answers: HomeAnswers, place: Place) -> HeadPage:
+    """The page of one head."""
     examples = answers.of("head_examples", place)
     others = [str(run["run_id"]) for run in answers.runs[1:]]
     spread = answers.of("head_histogram", place)
@@ -63,7 +63,6 @@ def write(answers: HomeAnswers, place: Place, mapped: bool) -> HeadPage:
         heading=inert(title_of(answers, place)),
         runs=answers.runs,
         slug=answers.home.slug,
-        mapped=mapped,
         profile=profile_rows(answers.of("head_profile", place)[0]),
         largest=[row for row in examples if row["r_from"] is None],
         drawn=[row for row in examples if row["r_from"] is not None],

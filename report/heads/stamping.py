@@ -53,10 +53,9 @@ def stamp(answers: HomeAnswers, site: Path) -> None:
     """Write the pages of a home's heads in the place of its shell, and their entries in the search index and the site map."""
     folder = site / answers.home.table
     shell = read_shell((folder / SHELL / "index.html").read_text(encoding="utf-8"), f"{answers.home.table}{SHELL}/")
-    mapped = (site / answers.home.map / "index.html").is_file()
     lines = {}
     for place in answers.heads:
-        head = page.write(answers, place, mapped)
+        head = page.write(answers, place)
         (folder / head.name).mkdir()
         (folder / head.name / "index.html").write_text(shell.stamped(head), encoding="utf-8")
         lines[f"{answers.home.table}{head.name}/"] = (head.title, head.line)

@@ -76,7 +76,7 @@ def change(forged: tuple[Path, Judge], name: str, pattern: str, replacement: str
         (r'<h1 id="head">L2H1', '<h1 id="head">L2H2'),
         (r"<title>L2H1", "<title>L2H2"),
         (r'content="Attention head L2H1', 'content="Attention head L2H0'),
-        (r'data-head href="\.\./L2H0/"', 'data-head href="../L2H2/"'),
+        (r'<a href="\.\./L2H0/"', '<a href="../L2H2/"'),
         (r'(<tr data-row="1"><td><a href="\.\./)L\dH\d', r"\1L7H0"),
         (r'(<rect[^>]* height=")150.0', r"\g<1>140.0"),
         (r'<rect class="quiet"', "<rect"),
