@@ -15,7 +15,7 @@ from report import definitions, queries, statistics
 from report.errors import DatabaseRefusal
 from report.figures import Figure
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
@@ -110,8 +110,9 @@ def strip(connection: duckdb.DuckDBPyConnection) -> str:
 def refuse_unfinished(connection: duckdb.DuckDBPyConnection, counters: Path, allow_partial: bool) -> None:
     """Refuse a file with nothing in it, or with a run that lacks shards unless that is allowed."""
     unfinished = connection.execute(
-        "select run_id, count(shard.shard), any_value(run.shards) from run left join shard using (run_id) "
-        "where kind = 'measured' group by run_id having count(shard.shard) < any_value(run.shards) order by run_id"
+        "with had as (select run_id, shard from shard union select run_id, shard from quarantine) "
+        "select run_id, count(had.shard), any_value(run.shards) from run left join had using (run_id) "
+        "where kind = 'measured' group by run_id having count(had.shard) < any_value(run.shards) order by run_id"
     ).fetchall()
     if unfinished and not allow_partial:
         run_id, done, asked = unfinished[0]
