@@ -64,6 +64,16 @@ def _attached(con: duckdb.DuckDBPyConnection, fresh: Path, options: str) -> Iter
 def _copy(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("use fresh")
     con.execute("begin")
+    try:
+        _copy_tables(con)
+    except BaseException:
+        con.execute("rollback")
+        raise
+    con.execute("commit")
+    con.execute("checkpoint fresh")
+
+
+def _copy_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(SCHEMA.read_text(encoding="utf-8"))
     for table in tables_of(con, "older"):
         if table != "schema_version":
@@ -72,8 +82,6 @@ def _copy(con: duckdb.DuckDBPyConnection) -> None:
             if there != copied:
                 raise DatabaseRefusal(f"{copied} of {there} rows of {table} were copied", "migration", "report this as a bug")
     con.execute("insert into fresh.schema_version values (?)", [SCHEMA_VERSION])
-    con.execute("commit")
-    con.execute("checkpoint fresh")
 
 
 def _keep(path: Path, version: int) -> Path:

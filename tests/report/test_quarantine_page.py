@@ -33,12 +33,11 @@ def test_the_pages_name_the_quarantined_shard_and_the_check_agrees(set_aside: Pa
     done = subprocess.run([*command, "--figures", str(figures_of(tmp_path))], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     figure = words(site / "figures" / "toy" / "activation" / "index.html")
-    assert (
-        "1 of 8 shards is quarantined: shard 7, 1 windows from window 7 on, in which entropy is not finite (L2H1), at fault: 7." in figure
-    )
+    told = "shard 7 (window 7), as entropy is not finite (L2H1); windows at fault: 7"
+    assert f"1 of 8 shards is quarantined: {told}. No number here counts them." in figure
     assert "The run is unfinished" not in figure
     data = words(site / "data" / "index.html")
-    assert "1 of 8 shards is quarantined, 1 windows in all: shard 7 (1 windows from window 7 on), entropy is not finite (L2H1)" in data
+    assert f"1 of 8 shards is quarantined, windows in all: 1: {told}" in data
     assert check(published, site) == []
     with duckdb.connect(str(published)) as connection:
         row = connection.execute("select status, shards_done, shards_quarantined, windows_quarantined, scored_tokens from runs").fetchall()

@@ -3,7 +3,7 @@
 -- reads: quarantine, shard, runs
 with
     final as (
-        select quarantine.shard, quarantine.windows, quarantine.first_window, quarantine.bad_windows, quarantine.reason,
+        select quarantine.shard, quarantine.first_window, quarantine.first_window + quarantine.windows - 1 as last_window, quarantine.bad_windows, quarantine.reason,
             runs.shards_quarantined, runs.shards
         from quarantine
         join runs using (run_id)
