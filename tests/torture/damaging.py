@@ -15,10 +15,14 @@ def flips(content: bytes, trials: int, seed: int) -> Iterator[bytes]:
     """Copies of the bytes with one bit flipped each, drawn uniformly."""
     draw = random.Random(seed)
     for _ in range(trials):
-        bit = draw.randrange(len(content) * 8)
-        damaged = bytearray(content)
-        damaged[bit // 8] ^= 1 << bit % 8
-        yield bytes(damaged)
+        yield flipped(content, draw.randrange(len(content) * 8))
+
+
+def flipped(content: bytes, bit: int) -> bytes:
+    """A copy of the bytes with this bit flipped."""
+    damaged = bytearray(content)
+    damaged[bit // 8] ^= 1 << bit % 8
+    return bytes(damaged)
 
 
 def cuts(content: bytes, trials: int, seed: int) -> Iterator[bytes]:
