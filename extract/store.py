@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from extract.database_file import check_is_duckdb, check_writable, quoted, remove_empty, sync, told
-from extract.errors import DatabaseRefusal
+from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.measures import Measure
 from extract.migrate import can_migrate, migrate
 from extract.progress import say
@@ -96,8 +96,13 @@ class Store:
         """Bring a counters file of an older schema to today's."""
         if not self.out.exists():
             return
+        try:
+            with told(self.out):
+                self.con.execute(f"attach {quoted(self.out)} as older (read_only)")
+        except EnvironmentRefusal:
+            # Somebody has it open for writing, which matters only when it is published.
+            return
         with told(self.out):
-            self.con.execute(f"attach {quoted(self.out)} as older (read_only)")
             if can_migrate(self.con, "older"):
                 self._say_migrated(self.out, migrate(self.con, self.out, STORAGE_VERSION))
             else:
