@@ -49,6 +49,8 @@ def run(
     window: Window = None,
     windows: Windows = None,
     resume: Annotated[bool, typer.Option("--resume", help="Insist that the run has begun already.")] = False,
+    retry_quarantined: Annotated[bool, typer.Option("--retry-quarantined", help="Measure quarantined shards again.")] = False,
+    salvage: Annotated[bool, typer.Option("--salvage", help="Set aside a log (WAL) that cannot be replayed, and go on without.")] = False,
 ) -> None:
     """Measure a model, or go on with a run of the same name and configuration."""
     texts: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
@@ -57,7 +59,9 @@ def run(
     from extract.run import measure
 
     flags = [part for key, value in given.items() if value is not None for part in (f"--{key}", str(value))]
-    measure(chosen, out, must_resume=resume, command=typed("extract", "run", str(run_file), "--out", str(out), *flags))
+    flags += ["--retry-quarantined"] if retry_quarantined else []
+    command = typed("extract", "run", str(run_file), "--out", str(out), *flags)
+    measure(chosen, out, must_resume=resume, retry_quarantined=retry_quarantined, salvage=salvage, command=command)
 
 
 @app.command("import-heads")

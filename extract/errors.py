@@ -43,6 +43,14 @@ class NumericRefusal(Refusal):
     exit_code = 6
 
 
+class NotFinite(NumericRefusal):
+    """A sum of `measure` that holds NaN or infinity."""
+
+    def __init__(self, measure: str, where: str) -> None:
+        super().__init__(f"{measure} is not finite", where, "check the weights for NaN and infinity, or use --dtype float32")
+        self.measure = measure
+
+
 class DatabaseRefusal(Refusal):
     """A database that cannot be read, or that holds something else."""
 

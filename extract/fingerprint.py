@@ -39,10 +39,12 @@ def own_name(path: Path) -> str:
     return absolute.name
 
 
-def of_files(paths: Sequence[Path]) -> str:
-    """SHA-256 over the bytes of the files, one after the other; of one file, its own SHA-256. Raises OSError where one cannot be read."""
+def of_files(paths: Sequence[Path], afresh: bool = False) -> str:
+    """SHA-256 over the bytes of the files, one after the other; of one file, its own SHA-256. Raises OSError where one cannot be read.
+
+    With `afresh` the bytes are read whatever is remembered: a disk that loses a bit changes no date."""
     key = _key(paths, "bytes")
-    known = recall(key)
+    known = None if afresh else recall(key)
     if known is None:
         size = sum(path.stat().st_size for path in paths)
         with waiting(f"hashing {size / 2**30:.1f} GiB, once") if size > LARGE else contextlib.nullcontext():

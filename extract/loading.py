@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from extract import corpus
-from extract.checkpoint_files import Located, locate
+from extract.checkpoint_files import Located, check_unchanged, locate
 from extract.config import RunConfig
 from extract.database_file import check_space, check_writable
 from extract.device import failures_told, must_fit
@@ -65,6 +65,7 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
     if text.sha256 != row["corpus_sha256"]:
         raise CorpusRefusal("the text changed while it was read", text.name, "run the same command again")
     windows = _cut(config, opened, text, config.calibration_windows)
+    check_unchanged(located)
     with waiting(f"loading and checking {located.name}"):
         model = checkpoint.load(opened, config.dtype, str(row["device"]))
         with failures_told(), must_fit():

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from extract import attention, measures
 from extract.device import failures_told, must_fit, too_large
+from extract.errors import NotFinite, NumericRefusal
 from extract.examples import Examples
 from extract.loading import Loaded, to_tensor
 from extract.measures import HELD_OUT, NATURAL, REPEATED, WEIGHTS
@@ -21,15 +22,21 @@ Means = Float64[Tensor, "layer head rank"]
 def mean_outputs(loaded: Loaded) -> Means:
     """What each head writes on average over the windows that are held out.
 
-    One window at a time, so that a run that is resumed with another batch has the same means. Raises EnvironmentRefusal."""
+    One window at a time, so that a run that is resumed with another batch has the same means. Raises EnvironmentRefusal, NumericRefusal
+    where one is not finite: every shard is measured against them."""
     with failures_told(), must_fit():
-        return torch.stack([attention.mean_outputs(loaded.model, window[None]) for window in to_tensor(loaded.calibration)]).mean(0)
+        means = [attention.mean_outputs(loaded.model, window[None]) for window in to_tensor(loaded.calibration)]
+    for number, mean in enumerate(means, loaded.config.windows):
+        if not bool(torch.isfinite(mean).all()):
+            what = f"window {number}, which is held out for the mean outputs, is not finite"
+            raise NumericRefusal(what, loaded.checkpoint.located.name, "use --dtype float32, or another number of windows")
+    return torch.stack(means).mean(0)
 
 
 def measure_shard(loaded: Loaded, shard: int, means: Means, examples: Examples, batch: int) -> tuple[ShardSums, Examples, int]:
     """The sums of one shard, the run's examples with those of the shard, and the batch that fitted into the memory: halved until it does.
 
-    Raises EnvironmentRefusal where the device fails or not even one window fits, ModelRefusal and NumericRefusal as `measure_windows`."""
+    Raises EnvironmentRefusal where the device fails or not even one window fits, ModelRefusal and NotFinite as `measure_windows`."""
     while True:
         sums, taken = ShardSums(loaded.checkpoint.shape.layers, loaded.checkpoint.shape.heads), examples.copy()
         try:
@@ -46,6 +53,20 @@ def measure_shard(loaded: Loaded, shard: int, means: Means, examples: Examples, 
         batch = min(batch, len(loaded.config.windows_of_shard(shard))) // 2
         torch.cuda.empty_cache()
         say(f"out of GPU memory: going on with {batch} windows per pass")
+
+
+def bad_windows(loaded: Loaded, shard: int, means: Means) -> list[int]:
+    """The windows of text of a shard in which a value is not finite, one window at a time."""
+    modules, bad = measures.discover(NATURAL, WEIGHTS), []
+    for number in loaded.config.windows_of_shard(shard):
+        tokens = to_tensor(loaded.windows(range(number, number + 1)))
+        sums = ShardSums(loaded.checkpoint.shape.layers, loaded.checkpoint.shape.heads)
+        try:
+            with failures_told(), must_fit():
+                attention.measure_windows(loaded.model, tokens, sums, modules, mean_outputs=means)
+        except NotFinite:
+            bad.append(number)
+    return bad
 
 
 def _measure_text(loaded: Loaded, shard: int, means: Means, examples: Examples, batch: int, sums: ShardSums) -> None:

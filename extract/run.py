@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract import corpus, device, measures
+from extract import corpus, device, measures, quarantine
 from extract.checkpoint_files import Located, locate
 from extract.config import RunConfig
-from extract.errors import DatabaseRefusal, EnvironmentRefusal
+from extract.errors import DatabaseRefusal, EnvironmentRefusal, NotFinite
 from extract.identity import check_same, describe
 from extract.interrupt import Interrupted, Stop
 from extract.loading import Loaded, load, to_tensor
@@ -40,16 +40,28 @@ class Job:
     missing: tuple[int, ...]
 
 
-def measure(config: RunConfig, out: Path, *, must_resume: bool = False, command: str = "python -m extract run") -> None:
+def measure(
+    config: RunConfig,
+    out: Path,
+    *,
+    must_resume: bool = False,
+    retry_quarantined: bool = False,
+    salvage: bool = False,
+    command: str = "python -m extract run",
+) -> None:
     """Measure what is missing of a run, and publish it. `command` is what the user is told to repeat after an interruption.
 
-    Raises a Refusal: DatabaseRefusal where the name stands for another run, or with must_resume for none; Interrupted."""
+    With retry_quarantined, what is quarantined is missing too; with salvage, a log of the working file that cannot be replayed is set
+    aside.
+    Raises a Refusal: DatabaseRefusal where the name stands for another run, or is to be resumed and there is none; NumericRefusal at the
+    end where shards are quarantined; Interrupted."""
     # Read when torch is loaded, be it to convert the model: threads that spin while they wait are four times slower beside other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     started = time.monotonic()
-    with Stop() as stop, Store(out) as store:
+    with Stop() as stop, Store(out, salvage) as store:
+        quarantine.say_lost(store)
         try:
-            job = _plan(config, store, must_resume)
+            job = _plan(config, store, must_resume, retry_quarantined)
             tokens = _measure_shards(job, store, stop) if job.missing else 0
             with stop.held():
                 store.publish()
@@ -59,9 +71,10 @@ def measure(config: RunConfig, out: Path, *, must_resume: bool = False, command:
             kept = f"interrupted; {len(store.shards(config.name))} of {config.shards} shards are kept"
             raise Interrupted(kept, str(out), f"resume with: {command}") from error
         _summarise(config, store, tokens, time.monotonic() - started)
+        quarantine.refuse(config, store)
 
 
-def _plan(config: RunConfig, store: Store, must_resume: bool) -> Job:
+def _plan(config: RunConfig, store: Store, must_resume: bool, retry_quarantined: bool) -> Job:
     located = locate(config.model, config.revision, config.weights_sha256)
     row = describe(config, located, corpus.identify(config.corpus), device.resolve(config.device))
     there = store.run(config.name)
@@ -70,6 +83,8 @@ def _plan(config: RunConfig, store: Store, must_resume: bool) -> Job:
     elif must_resume:
         raise DatabaseRefusal(f"there is no run {config.name!r} to resume", store.out.name, "leave --resume out to begin it")
     done = store.shards(config.name)
+    if not retry_quarantined:
+        done |= {int(str(row["shard"])) for row in store.quarantined(config.name)}
     return Job(config, located, there or row, there is not None, tuple(shard for shard in range(config.shards) if shard not in done))
 
 
@@ -85,11 +100,15 @@ def _measure_shards(job: Job, store: Store, stop: Stop) -> int:
     begun, tokens, left = job.begun, 0, sum(len(config.windows_of_shard(shard)) for shard in job.missing)
     with bar(f"measuring {config.name}, windows", config.windows, config.windows - left) as advance:
         for shard in job.missing:
-            sums, with_shard, batch = measure_shard(loaded, shard, means, examples, batch)
+            try:
+                sums, with_shard, batch = measure_shard(loaded, shard, means, examples, batch)
+            except NotFinite as refusal:
+                scored, with_shard, rows = 0, examples, quarantine.rows(loaded, shard, means, refusal, store)
+            else:
+                scored = len(config.windows_of_shard(shard)) * (config.window - 1)
+                rows = _shard_rows(loaded, shard, scored, sums, with_shard)
             # The run's own rows go into the transaction of its first shard: a run without a shard is none.
             first = {} if begun else _first_rows(job, store, loaded, batch)
-            scored = len(config.windows_of_shard(shard)) * (config.window - 1)
-            rows = _shard_rows(loaded, shard, scored, sums, with_shard)
             with stop.held():
                 store.add({**first, **rows})
                 begun, tokens, examples = True, tokens + scored, with_shard
@@ -149,7 +168,7 @@ def _publish_now_and_then(store: Store) -> None:
 
 def _summarise(config: RunConfig, store: Store, tokens: int, seconds: float) -> None:
     run = store.run(config.name) or {}
-    scored = store.rows("select sum(scored_tokens)::bigint as tokens from shard where run_id = ?", config.name)[0]["tokens"]
+    scored = store.rows("select coalesce(sum(scored_tokens), 0)::bigint as tokens from shard where run_id = ?", config.name)[0]["tokens"]
     heads = int(str(run["layers"])) * int(str(run["heads_per_layer"]))
     how = f"{seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s" if tokens else "complete already"
     say(f"{config.name}: {heads:,} heads on {scored:,} tokens ({how}): {store.out}")

@@ -51,7 +51,7 @@ comment on column run.layers is 'Number of layers of the model; null for counts 
 comment on column run.heads_per_layer is 'Query heads per layer.';
 comment on column run.window_tokens is 'Tokens per window, the start token included.';
 comment on column run.windows is 'Windows the run asks for.';
-comment on column run.shards is 'Shards the run asks for; complete when as many rows stand in table shard.';
+comment on column run.shards is 'Shards the run asks for; complete when each stands in table shard, or in quarantine.';
 comment on column run.batch_windows is 'Windows per forward pass at most; a shard may have fewer, and a pass that did not fit in memory was repeated with fewer.';
 comment on column run.seed is 'Seed of the order in which documents are read.';
 comment on column run.dtype is 'Floating-point type of the forward pass.';
@@ -108,14 +108,32 @@ create table shard (
     shard integer not null check (shard >= 0),
     windows integer not null,
     scored_tokens bigint not null,
-    status varchar not null check (status in ('committed', 'quarantined'))
+    status varchar not null check (status = 'committed')
 );
 comment on table shard is 'One row per committed shard: written in the same transaction as its counters.';
 comment on column shard.run_id is 'Run.';
 comment on column shard.shard is 'Shard, counted from 0: a fixed set of whole windows.';
 comment on column shard.windows is 'Windows in the shard.';
 comment on column shard.scored_tokens is 'Query positions scored: every position of every window but the first.';
-comment on column shard.status is 'committed, or quarantined for a shard that was set aside.';
+comment on column shard.status is 'committed; a shard that was set aside stands in table quarantine instead.';
+
+create table quarantine (
+    run_id varchar not null,
+    shard integer not null check (shard >= 0),
+    windows integer not null check (windows > 0),
+    first_window integer not null check (first_window >= 0),
+    bad_windows varchar not null,
+    measure varchar not null,
+    reason varchar not null
+);
+comment on table quarantine is 'Shards that were measured and set aside, because a value in them was not finite: none of their counters are in the file. One that was measured again and committed stands in table shard too, and no longer counts here.';
+comment on column quarantine.run_id is 'Run.';
+comment on column quarantine.shard is 'Shard, counted from 0.';
+comment on column quarantine.windows is 'Windows in the shard, none of which is counted.';
+comment on column quarantine.first_window is 'First window of the shard, counted from 0; the others follow it.';
+comment on column quarantine.bad_windows is 'Numbers of the windows of text in which a value was not finite, parted by commas; none where it was only so on repeated tokens or held-out windows.';
+comment on column quarantine.measure is 'What was not finite, the first that was found: a measure, as in table measure.';
+comment on column quarantine.reason is 'The refusal of that value, with its layer and head.';
 
 create table shard_stat (
     run_id varchar not null,

@@ -9,7 +9,6 @@ Nothing is updated or deleted: the schema is created once, then rows are only in
 
 import contextlib
 import dataclasses
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,10 +18,13 @@ import duckdb
 import pyarrow as pa
 
 from extract.database_file import check_is_duckdb, check_writable, quoted, remove_empty, sync, told
-from extract.errors import DatabaseRefusal
+from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.measures import Measure
+from extract.migrate import can_migrate, migrate
+from extract.progress import say
+from extract.schema import SCHEMA, SCHEMA_VERSION, check_schema, tables_of
+from extract.wal import attach
 
-SCHEMA_VERSION = 3
 # DuckDB 2.0's own format cannot be opened by 1.x clients nor in the browser; this one can.
 STORAGE_VERSION = "v1.0.0"
 
@@ -32,10 +34,11 @@ Rows = Mapping[str, pa.Table]
 class Store:
     """The working file of one counters database, open for writing: `with Store(path) as store`.
 
-    Raises EnvironmentRefusal where the folder cannot be written or another process writes, DatabaseRefusal where a file is no
-    counters database."""
+    With `salvage`, a log of the working file that cannot be replayed is set aside: `salvaged` is then its new place. A file of an older
+    schema gives its place to a new one, and is kept. Raises EnvironmentRefusal where the folder cannot be written or another process
+    writes, DatabaseRefusal where a file is no counters database, or damaged."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, salvage: bool = False) -> None:
         self.out = out
         # First, for a folder such as "." has no name.
         check_writable(out)
@@ -46,7 +49,7 @@ class Store:
             check_is_duckdb(path)
         self.con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
         try:
-            self._open()
+            self.salvaged = self._open(salvage)
         except BaseException:
             self.con.close()
             raise
@@ -61,52 +64,52 @@ class Store:
         """Give the lock back."""
         self.con.close()
 
-    def _open(self) -> None:
+    def _open(self, salvage: bool) -> Path | None:
+        self._migrate_published()
+        salvaged = attach(self.con, self.work, salvage)
         with told(self.work):
-            self.con.execute(f"attach {quoted(self.work)} as work")
-        tables = self._tables("work")
+            if can_migrate(self.con, "work"):
+                # Detached and attached under the other name: what its log held is in the file then.
+                self.con.execute("detach work")
+                self.con.execute(f"attach {quoted(self.work)} as older")
+                self._say_migrated(self.work, migrate(self.con, self.work))
+                self.con.execute(f"attach {quoted(self.work)} as work")
+            tables = tables_of(self.con, "work")
         if tables:
-            self._check_schema("work", self.work)
-            return
+            check_schema(self.con, "work", self.work)
+            if salvaged:
+                # Refuses where the counters file holds shards that went with the log: they need not be measured again.
+                self.unpublished()
+            return salvaged
         # One transaction, so that a process killed here leaves a working file that is still empty and is made again.
         with told(self.work), self._published() as there, self._transaction():
-            self.con.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+            self.con.execute(SCHEMA.read_text(encoding="utf-8"))
             if there:
-                for table in self._tables("work"):
+                for table in tables_of(self.con, "work"):
                     self.con.execute(f"insert into work.{table} by name from published.{table}")
             else:
                 self.con.execute("insert into work.schema_version values (?)", [SCHEMA_VERSION])
         self.con.execute("checkpoint work")
+        return salvaged
 
-    def _tables(self, database: str) -> list[str]:
-        rows = self.con.execute("select table_name from duckdb_tables() where database_name = ? order by all", [database]).fetchall()
-        return [row[0] for row in rows]
+    def _migrate_published(self) -> None:
+        """Bring a counters file of an older schema to today's."""
+        if not self.out.exists():
+            return
+        try:
+            with told(self.out):
+                self.con.execute(f"attach {quoted(self.out)} as older (read_only)")
+        except EnvironmentRefusal:
+            # Somebody has it open for writing, which matters only when it is published.
+            return
+        with told(self.out):
+            if can_migrate(self.con, "older"):
+                self._say_migrated(self.out, migrate(self.con, self.out, STORAGE_VERSION))
+            else:
+                self.con.execute("detach older")
 
-    def _check_schema(self, database: str, path: Path) -> None:
-        """Refuse a database that is not a counters database, or one of another version, whose tables need not be ours."""
-        ours = set(re.findall(r"^create table (\w+)", Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"), re.MULTILINE))
-        theirs = set(self._tables(database))
-        if "schema_version" in theirs:
-            self._check_version(database, path)
-        views = self.con.execute("select count(*) from duckdb_views() where not internal and database_name = ?", [database]).fetchall()[0][
-            0
-        ]
-        if theirs != ours or views:
-            what = (
-                "a published Headcount database, not a counters file"
-                if ours < theirs
-                else "a DuckDB database, but not Headcount's counters"
-            )
-            raise DatabaseRefusal(what, path.name, "choose another file")
-
-    def _check_version(self, database: str, path: Path) -> None:
-        found = self.con.execute(f"select coalesce(max(version), 0) from {database}.schema_version").fetchall()[0][0]
-        if found > SCHEMA_VERSION:
-            raise DatabaseRefusal(f"schema version {found}, newer than {SCHEMA_VERSION}", path.name, "update Headcount")
-        if found < SCHEMA_VERSION:
-            raise DatabaseRefusal(
-                f"schema version {found}, older than {SCHEMA_VERSION}", path.name, "choose another file and measure again"
-            )
+    def _say_migrated(self, path: Path, kept: Path) -> None:
+        say(f"{path.name} was of an older schema: it is of version {SCHEMA_VERSION} now, and the old file is kept as {kept.name}")
 
     @contextlib.contextmanager
     def _published(self) -> Iterator[bool]:
@@ -117,7 +120,7 @@ class Store:
         with told(self.out):
             self.con.execute(f"attach {quoted(self.out)} as published (read_only)")
         try:
-            self._check_schema("published", self.out)
+            check_schema(self.con, "published", self.out)
             self.con.execute("use work")
             yield True
         finally:
@@ -146,15 +149,17 @@ class Store:
 
     def rows(self, query: str, *parameters: str) -> list[dict[str, object]]:
         """The rows of a query over the working file, as dictionaries."""
-        self.con.execute("use work")
-        answer = self.con.execute(query, list(parameters))
-        names = [column[0] for column in answer.description]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        with told(self.work):
+            self.con.execute("use work")
+            answer = self.con.execute(query, list(parameters))
+            names = [column[0] for column in answer.description]
+            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def table(self, query: str, *parameters: str) -> pa.Table:
         """The rows of a query over the working file, as an Arrow table."""
-        self.con.execute("use work")
-        return self.con.sql(query, params=list(parameters)).to_arrow_table()
+        with told(self.work):
+            self.con.execute("use work")
+            return self.con.sql(query, params=list(parameters)).to_arrow_table()
 
     def run(self, run_id: str) -> dict[str, object] | None:
         """The row of table run, or None."""
@@ -164,6 +169,10 @@ class Store:
     def shards(self, run_id: str) -> set[int]:
         """The shards of a run that are committed."""
         return {int(str(row["shard"])) for row in self.rows("select shard from shard where run_id = ?", run_id)}
+
+    def quarantined(self, run_id: str) -> list[dict[str, object]]:
+        """The rows of table quarantine for the shards of a run that are set aside, in their order."""
+        return self.rows("from quarantine anti join shard using (run_id, shard) where run_id = ? order by shard", run_id)
 
     def measure(self, measure_id: str) -> dict[str, object] | None:
         """The row of table measure, or None."""
@@ -194,7 +203,8 @@ class Store:
         with self._published() as there:
             if not there:
                 return True
-            lost = self._lacking("published", "work")
+            with told(self.out):
+                lost = self._lacking("published", "work")
             if lost:
                 fix = f"move {self.work.name} away (it is made again from {self.out.name}), or choose another --out"
                 raise DatabaseRefusal(f"holds rows of {lost[0]!r} that {self.work.name} does not", self.out.name, fix)
@@ -206,6 +216,7 @@ class Store:
         query = f"""
             select run_id from (from {here}.run except from {there}.run)
             union select run_id from (select run_id, shard from {here}.shard except select run_id, shard from {there}.shard)
+            union select run_id from (select run_id, shard from {here}.quarantine except select run_id, shard from {there}.quarantine)
             union select run_id from ({windows} from {here}.intervention_window except {windows} from {there}.intervention_window)
             union select 'planted heads' from (select version from {here}.planted_score except select version from {there}.planted_score)
             order by all"""
@@ -223,7 +234,7 @@ class Store:
         # Only the holder of the lock comes here, so a file of this name is what a killed process left.
         snapshot.unlink(missing_ok=True)
         try:
-            with told(snapshot):
+            with told(snapshot, source=self.work):
                 self.con.execute(f"attach {quoted(snapshot)} as snapshot (storage_version '{STORAGE_VERSION}')")
                 try:
                     self.con.execute("copy from database work to snapshot")

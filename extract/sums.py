@@ -5,7 +5,7 @@ Numpy alone: what writes and merges sums needs none of a model's libraries."""
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from extract.errors import NumericRefusal
+from extract.errors import NotFinite
 from extract.measures import MAX
 
 LayerHead = Float64[np.ndarray, "layer head"]
@@ -30,7 +30,7 @@ class ShardSums:
         self.histograms: dict[str, Int64[np.ndarray, "layer head bin"]] = {}
 
     def add(self, measure: str, n: Int64[np.ndarray, "layer head"], total: LayerHead, total_of_squares: LayerHead) -> None:
-        """Add a measure's sums. Raises NumericRefusal, naming layer, head and measure, where one is not finite."""
+        """Add a measure's sums. Raises NotFinite, naming layer, head and measure, where one is not finite."""
         require_finite(measure, total)
         require_finite(measure, total_of_squares)
         before = self.stats.get(measure, (np.int64(0), np.float64(0), np.float64(0)))
@@ -51,10 +51,8 @@ class ShardSums:
 
 
 def require_finite(measure: str, totals: LayerHead) -> None:
-    """Raise NumericRefusal, naming the first layer and head, unless every total is finite."""
+    """Raise NotFinite, naming the first layer and head, unless every total is finite."""
     bad = np.argwhere(~np.isfinite(totals))
     if bad.size:
         layer, head = bad[0]
-        raise NumericRefusal(
-            f"{measure} is not finite", f"L{layer}H{head}", "check the weights for NaN and infinity, or use --dtype float32"
-        )
+        raise NotFinite(measure, f"L{layer}H{head}")

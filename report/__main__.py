@@ -51,9 +51,10 @@ def check(
     """Ask the published file every question behind the site again; ends with 1 at the first difference."""
     del debug
     from report.check import check as check_site
-    from report.publish import open_counters
+    from report.publish import open_counters, refuse_older
 
     open_counters(published).close()
+    refuse_older(published)
     differences = check_site(published, site)
     for difference in differences[:20]:
         print(difference, file=sys.stderr)

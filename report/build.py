@@ -1,7 +1,7 @@
 """The build: counters → published file → pages → MkDocs → checked site.
 
-It happens in a temporary folder that takes the place of the old site at the end: an interrupted or failed build leaves the last good
-site, and the work tree is never written."""
+It happens in a temporary folder that takes the old site's place at the end: a failed build leaves the last good one. Nothing else is
+written."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, console, console_files, csp, figures, head_map, pages, publish, queries, site_pages
+from report import __version__, check, console, console_files, csp, figures, head_map, pages, publish, queries, site_pages, verify
 from report.comparisons.page import PairDrawing
 from report.downloads import checksums, plain_text
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
@@ -87,7 +87,8 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     if up_to_date(site, published, inputs):
         return built(site, published, fresh=False)
     engine = console_files.fetch() if options.console else None
-    with step(f"publishing {published.name}"):
+    with step(f"reading all of {counters.name}, publishing {published.name}"):
+        verify.verify(counters)
         publish.publish(counters, published, shown, options.allow_partial)
     with tempfile.TemporaryDirectory(prefix="headcount-build-") as stage, temporary_site(site) as fresh:
         with reading(published) as connection:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, queries, statistics
+from report import damage, definitions, older, queries, statistics
 from report.errors import DatabaseRefusal
 from report.figures import Figure
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
@@ -33,22 +33,30 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
         raise DatabaseRefusal(f"not a DuckDB file: {kind}", path.name, "give the counters file that python -m extract run wrote")
     try:
         connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
+        tables = {name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal").fetchall()}
+        if not {"schema_version", "run", "shard", "shard_stat", "published_count"} <= tables:
+            what = "a DuckDB file without Headcount's tables"
+            raise DatabaseRefusal(what, path.name, "give the counters file that python -m extract run wrote")
+        version = older.version_of(connection)
     except duckdb.Error as error:
-        what = str(error).splitlines()[0]
-        fix = "pip install -U duckdb" if "version number" in what else "restore the file from a backup, or measure again"
-        raise DatabaseRefusal(f"DuckDB cannot open it: {what}", path.name, fix) from error
-    tables = {name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal").fetchall()}
-    if not {"schema_version", "run", "shard", "shard_stat", "published_count"} <= tables:
-        raise DatabaseRefusal(
-            "a DuckDB file without Headcount's tables", path.name, "give the counters file that python -m extract run wrote"
-        )
-    (version,) = connection.execute("select max(version) from schema_version").fetchall()[0]
+        raise damage.told(error, path) from error
     if version > SCHEMA_VERSION:
         raise DatabaseRefusal(f"schema version {version}, newer than {SCHEMA_VERSION}", path.name, "update Headcount")
-    if version < SCHEMA_VERSION:
+    if version in older.LACKING:
+        older.stand_in(connection)
+    elif version < SCHEMA_VERSION:
         what = f"schema version {version}, older than {SCHEMA_VERSION}"
         raise DatabaseRefusal(what, path.name, "install the Headcount that wrote it, or choose another file and measure again")
     return connection
+
+
+def refuse_older(path: Path) -> None:
+    """Refuse a published file of an older schema, whose site another version built: it can be built again from it."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        version = older.version_of(connection)
+    if version < SCHEMA_VERSION:
+        fix = f"build its site again: python -m report build {path.name}"
+        raise DatabaseRefusal(f"schema version {version}, older than {SCHEMA_VERSION}", path.name, fix)
 
 
 def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_partial: bool = False) -> None:
@@ -90,6 +98,9 @@ def copy_counters(counters: Path, target: Path) -> None:
         if connection.execute("select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'").fetchall():
             source = strip(connection)
         connection.execute(f"copy from database {source} to published")
+        connection.execute("use published")
+        older.complete(connection)
+        connection.execute("use memory")
         connection.execute("detach published")
 
 
@@ -110,8 +121,9 @@ def strip(connection: duckdb.DuckDBPyConnection) -> str:
 def refuse_unfinished(connection: duckdb.DuckDBPyConnection, counters: Path, allow_partial: bool) -> None:
     """Refuse a file with nothing in it, or with a run that lacks shards unless that is allowed."""
     unfinished = connection.execute(
-        "select run_id, count(shard.shard), any_value(run.shards) from run left join shard using (run_id) "
-        "where kind = 'measured' group by run_id having count(shard.shard) < any_value(run.shards) order by run_id"
+        "with had as (select run_id, shard from shard union select run_id, shard from quarantine) "
+        "select run_id, count(had.shard), any_value(run.shards) from run left join had using (run_id) "
+        "where kind = 'measured' group by run_id having count(had.shard) < any_value(run.shards) order by run_id"
     ).fetchall()
     if unfinished and not allow_partial:
         run_id, done, asked = unfinished[0]

@@ -117,6 +117,7 @@ def write_figure(pages: Pages, drawing: Drawing, siblings: dict[str, Drawing], c
         kind=drawing.kind,
         reading=drawing.reading,
         coverage=drawing.coverage,
+        quarantined=pages.ledger.ask("quarantined", run_id=drawing.run_id),
         cells=drawing.cells,
         ranges=drawing.ranges,
         bands=drawing.bands,
@@ -167,6 +168,7 @@ def write_data(pages: Pages) -> None:
         head_output=queries.printed(connection, line),
         **busiest_head(connection),
         runs=[pages.ledger.one("run_summary", run_id=run_id) for (run_id,) in runs],
+        quarantined={run_id: pages.ledger.ask("quarantined", run_id=run_id) for (run_id,) in runs},
         tables=schema(connection),
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, figures, publish, queries, statistics
+from report import definitions, figures, older, publish, queries, statistics
 from report.comparisons import differences, pairs, summary
 from report.comparisons.pairs import Pair, Run
 from report.errors import DatabaseRefusal, UsageRefusal
@@ -48,6 +48,7 @@ def chosen(database: Path, run_a: str, run_b: str) -> tuple[Run, Run, bool]:
         for name, where in ((run_a, "RUN_A"), (run_b, "RUN_B")):
             refuse_unknown(list(found), name, "run", where)
         tables = {name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal").fetchall()}
+        current = older.version_of(connection) == publish.SCHEMA_VERSION
     if run_a == run_b:
         raise UsageRefusal(f"run {run_a} is given twice", "RUN_B", "give another run of the file")
     a, b = found[run_a], found[run_b]
@@ -57,7 +58,7 @@ def chosen(database: Path, run_a: str, run_b: str) -> tuple[Run, Run, bool]:
     if reasons := pairs.why_not(a, b):
         what = f"{run_a} and {run_b} cannot be compared head by head: {'; '.join(reasons)}"
         raise DatabaseRefusal(what, database.name, "give two runs of one shape and window")
-    return a, b, tables >= {"figure", *statistics.TABLES}
+    return a, b, current and tables >= {"figure", *statistics.TABLES}
 
 
 def refuse_unknown(known: list[str], name: str, what: str, where: str) -> None:

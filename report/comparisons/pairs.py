@@ -76,7 +76,9 @@ class Pair:
         same_text = self.a.corpus_sha256 is not None and self.a.corpus_sha256 == self.b.corpus_sha256
         same_cut = (self.a.seed, self.a.windows_done, self.a.shards_done) == (self.b.seed, self.b.windows_done, self.b.shards_done)
         # Another model cuts the same text into other tokens, so its shards are other shards.
-        return "paired" if same_text and same_cut and self.a.model == self.b.model else "independent"
+        # Nor are the shards the same where some are set aside.
+        whole = self.a.status == self.b.status == "complete"
+        return "paired" if same_text and same_cut and whole and self.a.model == self.b.model else "independent"
 
 
 def runs(connection: duckdb.DuckDBPyConnection) -> dict[str, Run]:
@@ -88,7 +90,7 @@ def runs(connection: duckdb.DuckDBPyConnection) -> dict[str, Run]:
 
 def of_file(connection: duckdb.DuckDBPyConnection) -> list[Pair]:
     """The pairs that the file puts side by side by itself; see the module's rules."""
-    everything = [run for run in runs(connection).values() if run.status == "complete" and run.layers is not None]
+    everything = [run for run in runs(connection).values() if run.status != "unfinished" and run.layers is not None]
     measured = [run for run in everything if run.kind == "measured"]
     tables = [run for run in everything if run.kind == "imported"]
     texts = [(a, b, "texts") for a in measured for b in measured if a.run_id < b.run_id and same_weights(a, b) and not why_not(a, b)]
@@ -131,7 +133,7 @@ def why_not(a: Run, b: Run) -> list[str]:
     reasons += [
         f"{run.run_id} is unfinished ({run.shards_done} shards done)"
         for run in (a, b)
-        if run.kind == "measured" and run.status != "complete"
+        if run.kind == "measured" and run.status == "unfinished"
     ]
     return reasons
 

@@ -58,7 +58,7 @@ def write_counters(
     with duckdb.connect(str(path)) as connection:
         if fresh:
             connection.execute((ROOT / "extract" / "schema.sql").read_text())
-            connection.execute("insert into schema_version values (3)")
+            connection.execute("insert into schema_version values (4)")
             lows, highs = [0.0, *EDGES], [*EDGES, MAX]
             for kind in ("relative_norm", "relative_deviation", "residual_share"):
                 insert(

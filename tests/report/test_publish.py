@@ -72,7 +72,7 @@ PARAMETERS = (("run_id", "toy"), ("figure", "activation"), ("other", "residual_a
 PARAMETERS += (("measure", "activation_pct"),)
 # Two runs side by side are tested in test_comparison_page.py, examples in test_head_pages.py; as planted, no head lies near an
 # edge.
-ELSEWHERE = ("compare_", "agreement_", "crossing_heads", "head_examples")
+ELSEWHERE = ("compare_", "agreement_", "crossing_heads", "head_examples", "quarantined")
 
 
 @pytest.mark.parametrize("question", [name for name in sorted(queries.questions()) if not name.startswith(ELSEWHERE)])

@@ -1,0 +1,86 @@
+"""Whether a counters file is whole: every row of every table is read, and rows that cannot be are looked for, before it is used.
+
+To read a block is to have DuckDB compare its checksum; what a checksum cannot tell – a shard written twice, a sum that is not finite, a
+head that is missing – integrity/*.sql finds, one file each: `-- impossible:` says what its rows would mean, and it must give none."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from report import damage, publish
+from report.errors import DatabaseRefusal
+
+INTEGRITY = Path(__file__).parent / "integrity"
+_FIX = "restore the file from a backup, or measure again"
+
+
+def verify(counters: Path) -> None:
+    """Read a counters or published file from end to end.
+
+    Raises:
+        DatabaseRefusal: as `open_counters`; a damaged block, a number that is not finite, a row of a run that is not there, or any
+            impossible row.
+    """
+    with publish.open_counters(counters) as connection:
+        verify_open(connection, counters)
+
+
+def verify_open(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """As `verify`, of an open file; `path` is its name in a refusal."""
+    try:
+        tables = _columns(connection)
+        for table, columns in tables.items():
+            _read(connection, table, columns, path)
+        for what, sql in impossible().items():
+            _refuse_rows(connection, what, sql, path)
+    except (duckdb.BinderException, duckdb.ParserException):
+        # A mistake in a query, not in the file.
+        raise
+    except duckdb.Error as error:
+        raise damage.told(error, path) from error
+
+
+@cache
+def impossible() -> dict[str, str]:
+    """What must not be, each with the query that looks for it."""
+    found = {}
+    for file in sorted(INTEGRITY.glob("*.sql")):
+        sql = file.read_text(encoding="utf-8")
+        what = re.match(r"-- impossible: (.+)\n", sql)
+        if what is None:
+            raise ValueError(f"{file.name} must open with -- impossible:")
+        found[what[1]] = sql
+    return found
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """The file's tables, each with the types of its columns."""
+    rows = connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() join duckdb_tables() using (database_name, table_name) "
+        "where database_name <> 'temp' and not duckdb_tables.internal order by table_name, column_index"
+    ).fetchall()
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        tables.setdefault(table, {})[column] = kind
+    return tables
+
+
+def _read(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], path: Path) -> None:
+    """Read every value of a table, and refuse numbers that are not finite and rows of runs that are not there."""
+    # The alias makes it the whole row: a table may have a column of its own name.
+    connection.execute(f"select bit_xor(hash(whole_row)) from {table} as whole_row").fetchall()
+    doubles = [f'not isfinite("{column}")' for column, kind in columns.items() if kind == "DOUBLE"]
+    if doubles:
+        _refuse_rows(connection, f"a number in table {table} is not finite", f"from {table} where {' or '.join(doubles)}", path)
+    if "run_id" in columns and table != "run":
+        unknown = f"select run_id from {table} anti join run using (run_id) where run_id is not null"
+        _refuse_rows(connection, f"table {table} has rows of a run that is not there", unknown, path)
+
+
+def _refuse_rows(connection: duckdb.DuckDBPyConnection, what: str, sql: str, path: Path) -> None:
+    rows = connection.execute(f"from ({sql}) limit 1").fetchall()
+    if rows:
+        shown = ", ".join(str(value) for value in rows[0][:6])
+        raise DatabaseRefusal(f"damaged: {what}: {shown}", path.name, _FIX)

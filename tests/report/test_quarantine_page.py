@@ -1,0 +1,65 @@
+"""A run with a quarantined shard: the site is built, and says on the figure and data pages what is set aside."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from planting import PLANTED, ROOT, figures_of, write_counters
+
+from report.check import check
+from report.comparisons.diff import diff
+
+
+@pytest.fixture
+def set_aside(tmp_path: Path, change: Callable[[Path, str], None]) -> Path:
+    """Planted counters of which shard 7, the last of eight, is quarantined."""
+    path = write_counters(tmp_path / "counters.duckdb", PLANTED, shards_done=7)
+    change(path, "insert into quarantine values ('toy', 7, 1, 7, '7', 'entropy', 'entropy is not finite (L2H1)')")
+    return path
+
+
+def words(page: Path) -> str:
+    """The text of a page without its markup."""
+    return " ".join(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")).replace("&#40;", "(").replace("&#41;", ")").split())
+
+
+def test_the_pages_name_the_quarantined_shard_and_the_check_agrees(set_aside: Path, tmp_path: Path) -> None:
+    site, published = tmp_path / "site", tmp_path / "headcount.duckdb"
+    command = [sys.executable, "-m", "report", "build", str(set_aside), "--out", str(site), "--publish", str(published)]
+    done = subprocess.run([*command, "--figures", str(figures_of(tmp_path))], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    figure = words(site / "figures" / "toy" / "activation" / "index.html")
+    told = "shard 7 (window 7), as entropy is not finite (L2H1); windows at fault: 7"
+    assert f"1 of 8 shards is quarantined: {told}. No number here counts them." in figure
+    assert "The run is unfinished" not in figure
+    data = words(site / "data" / "index.html")
+    assert f"1 of 8 shards is quarantined, windows in all: 1: {told}" in data
+    assert check(published, site) == []
+    with duckdb.connect(str(published)) as connection:
+        row = connection.execute("select status, shards_done, shards_quarantined, windows_quarantined, scored_tokens from runs").fetchall()
+        assert row == [("complete minus quarantined", 7, 1, 1, 700)]
+        connection.execute("update quarantine set bad_windows = '6'")
+    assert any("quarantined" in difference for difference in check(published, site))
+
+
+def test_a_shard_that_was_measured_again_is_no_longer_counted_as_quarantined(set_aside: Path, change: Callable[[Path, str], None]) -> None:
+    change(set_aside, "delete from quarantine; insert into quarantine values ('toy', 3, 1, 3, '3', 'entropy', 'entropy is not finite')")
+    write_counters(set_aside, PLANTED, run_id="other", shards_done=8)
+    change(set_aside, "insert into quarantine values ('other', 3, 1, 3, '3', 'entropy', 'entropy is not finite')")
+    from report import queries
+
+    (runs,) = [view for view in queries.views() if view.id == "runs"]
+    with duckdb.connect(str(set_aside)) as connection:
+        connection.execute(f"create temp view runs as {runs.sql}")
+        found = connection.execute("select run_id, status, shards_quarantined from runs order by run_id").fetchall()
+        assert found == [("other", "complete", 0), ("toy", "unfinished", 0)]
+        assert connection.execute(queries.question("quarantined").sql, {"run_id": "other"}).fetchall() == []
+
+
+def test_a_run_with_a_quarantined_shard_is_compared_as_one_of_other_shards(set_aside: Path) -> None:
+    write_counters(set_aside, PLANTED + 1, run_id="whole", title="whole")
+    assert "toy" in diff(set_aside, "toy", "whole")
