@@ -11,7 +11,11 @@ from pathlib import Path
 
 import duckdb
 
-from extract.errors import DatabaseRefusal, EnvironmentRefusal, Refusal
+from extract.errors import FULL, DatabaseRefusal, EnvironmentRefusal, Refusal
+
+# Bytes of the largest piece that DuckDB writes at once.
+BLOCK = 2**18
+_FREE = "free some space and run the same command again; committed shards are kept"
 
 
 def check_writable(out: Path) -> None:
@@ -33,8 +37,14 @@ def check_space(out: Path, needed: int) -> None:
     """Refuse to begin where fewer than `needed` bytes are free."""
     free = shutil.disk_usage(out.parent).free
     if free < needed:
-        what = f"{free // 2**20} MiB are free, the run may need {needed // 2**20} MiB"
+        what = f"{free // 2**20} MiB are free, the run may need {-(-needed // 2**20)} MiB"
         raise EnvironmentRefusal(what, str(out.parent), "free some space, or choose another --out; nothing is lost")
+
+
+def to_publish(out: Path) -> int:
+    """Bytes that a publication takes for what the working file holds already: a snapshot of it, beside a counters file that may lack some."""
+    sizes = [path.stat().st_size if path.exists() else 0 for path in (out.with_name(out.name + ".work"), out)]
+    return 2 * sizes[0] - min(sizes)
 
 
 def remove_empty(path: Path) -> None:
@@ -77,10 +87,19 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if _is_full(str(error), path):
+            raise EnvironmentRefusal("the disk is full", path.name, _FREE) from error
         refusal = _refusal(str(error).splitlines()[0].replace(str(path.absolute()), path.name), path)
         if refusal is None:
             raise
         raise refusal from error
+
+
+def _is_full(said: str, path: Path) -> bool:
+    """Whether an error of DuckDB comes of a full disk: some of them, such as that of a failed checkpoint, leave the reason out."""
+    if any(reason in said for reason in FULL):
+        return True
+    return said.startswith(("IO Error", "FATAL Error")) and shutil.disk_usage(path.parent).free < BLOCK
 
 
 def _refusal(said: str, path: Path) -> Refusal | None:
@@ -88,10 +107,6 @@ def _refusal(said: str, path: Path) -> Refusal | None:
         holder = re.search(r"PID (\d+)", said)
         who = f"process {holder[1]}" if holder else "another process"
         return EnvironmentRefusal(f"{who} has the file open", path.name, "close it, or wait for it, and run the same command again")
-    if "No space left" in said or "Out of disk" in said:
-        return EnvironmentRefusal(
-            "the disk is full", path.name, "free some space and run the same command again; committed shards are kept"
-        )
     if "newer version of DuckDB" in said or "version number" in said:
         return DatabaseRefusal(f"written by a newer DuckDB than {duckdb.__version__}", path.name, "pip install -U duckdb")
     if "Corrupt" in said or "Could not read enough bytes" in said or "replaying WAL" in said:
