@@ -42,7 +42,7 @@ def check_space(out: Path, needed: int) -> None:
 
 
 def to_publish(out: Path) -> int:
-    """Bytes that a publication takes for what the working file holds already: a snapshot of it, beside a counters file that may lack some."""
+    """Bytes that publishing takes for what the working file holds already: a snapshot of it, and a counters file that may lack some."""
     sizes = [path.stat().st_size if path.exists() else 0 for path in (out.with_name(out.name + ".work"), out)]
     return 2 * sizes[0] - min(sizes)
 

@@ -2,7 +2,6 @@
 
 Each class is one exit code of the command line (0 is success, 1 a bug, 130 an interruption)."""
 
-
 # How the operating system, DuckDB and the libraries that only pass it on as text say that a disk is full.
 FULL = ("No space left", "Out of disk", "Disk quota exceeded")
 
@@ -58,5 +57,5 @@ def disk_full(error: BaseException) -> EnvironmentRefusal | None:
     if not any(said in str(error) for said in FULL):
         return None
     where = error.filename if isinstance(error, OSError) and error.filename else "disk"
-    fix = "free some space where the output, the cache and the temporary folder lie, and run the same command again; what is committed is kept"
+    fix = "free some space (output, cache and temporary folder), and run the same command again; nothing committed is lost"
     return EnvironmentRefusal("the disk is full", str(where), fix)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import extract.checkpoint
 
-# Bytes that a run takes at its largest moment, a publication, when its rows stand in the working file, in the counters file, in the snapshot
-# that is to replace it, and partly in their logs: of an empty database, per shard and head, and per example of a head. With room to spare.
+# Bytes that a run takes at its largest moment, when its rows stand in the working file, in the counters file, in the snapshot that is to
+# replace it, and partly in their logs: of an empty database, per shard and head, and per example of a head. With room to spare.
 EMPTY_BYTES = 16 * 2**20
 BYTES = 5000
 EXAMPLE_BYTES = 200

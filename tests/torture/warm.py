@@ -2,14 +2,19 @@
 
 A server process imports them once and forks for every process asked for (multiprocessing's own fork server)."""
 
+import importlib
 import multiprocessing
 import os
+import signal
 import sys
+import tempfile
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# That of conftest.py, which modules cannot import by its name.
+SEED = 20260
 _LOADED = ["torch", "transformers.models.gpt2.modeling_gpt2", "extract.run", "extract.passes", "extract.calibration.window", "report.build"]
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(_LOADED)
@@ -43,7 +48,10 @@ class Running:
 
 
 def start(said: Path, package: str, *arguments: object, **environment: str) -> Running:
-    """Begin `python -m PACKAGE ARGUMENTS` from the clone's root; PUBLISH_EVERY in the environment sets that constant of a run, in seconds."""
+    """Begin `python -m PACKAGE ARGUMENTS` from the root of the repository.
+
+    In the environment, PUBLISH_EVERY sets that constant of a run, in seconds; KILLED_AT, as `module.function`, where the process kills
+    itself with the signal that nothing can catch."""
     said.write_bytes(b"")
     process = _FORKED.Process(target=_command, args=(str(said), package, [str(argument) for argument in arguments], environment))
     process.start()
@@ -55,7 +63,12 @@ def _command(said: str, package: str, arguments: list[str], environment: dict[st
     for stream in (1, 2):
         os.dup2(handle, stream)
     os.environ.update(environment)
+    # Read when it was first asked for, in the server.
+    tempfile.tempdir = None
     os.chdir(ROOT)
+    module, _, function = environment.get("KILLED_AT", "").rpartition(".")
+    if module:
+        setattr(importlib.import_module(module), function, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
     if package == "report":
         from report.__main__ import main as report_main
 
