@@ -111,7 +111,9 @@ def test_a_build_killed_between_its_file_and_its_site_is_mended_by_the_next(plac
     assert check(place.published, place.site) == []
     # Nor anything of what was killed before.
     assert not place.leftovers()
-    record("`report build` killed after its file and before its site was in place", "both whole; `report check` tells, the next build mends")
+    record(
+        "`report build` killed after its file and before its site was in place", "both whole; `report check` tells, the next build mends"
+    )
 
 
 def test_two_builds_at_the_same_time_do_not_mix(place: Place, whole: bool, record: Record) -> None:
@@ -137,7 +139,10 @@ def test_a_build_that_fails_changes_neither_site_nor_file(place: Place, monkeypa
     hostile = Path(shutil.copytree(place.folder / "figures", place.folder / "temporary" / "hostile"))
     figure = next(hostile.glob("*.toml"))
     text = figure.read_text(encoding="utf-8")
-    for said, what in (("measure = '; drop table run'\n" + text, "a doubled key"), (text.replace("100]", "40]"), "band edges that go back")):
+    for said, what in (
+        ("measure = '; drop table run'\n" + text, "a doubled key"),
+        (text.replace("100]", "40]"), "band edges that go back"),
+    ):
         figure.write_text(said, encoding="utf-8")
         running = start(place.folder / "said", "report", "build", place.folder / f"{asked}.duckdb", "--out", place.site, "--publish",
                         place.published, "--figures", hostile)  # fmt: skip

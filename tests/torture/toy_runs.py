@@ -21,11 +21,11 @@ def write_run(folder: Path, checkpoint: Path, texts: Path, **settings: object) -
 def tables(path: Path) -> Tables:
     """Every row of every table, in order; without the day on which the run was begun."""
     with duckdb.connect(str(path), read_only=True) as connection:
-        names = [name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal order by all").fetchall()]
+        names = [
+            name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal order by all").fetchall()
+        ]
         return {
-            name: connection.execute(
-                f"select {'* exclude (measured_on)' if name == 'run' else '*'} from {name} order by all"
-            ).fetchall()
+            name: connection.execute(f"select {'* exclude (measured_on)' if name == 'run' else '*'} from {name} order by all").fetchall()
             for name in names
         }
 
