@@ -51,7 +51,7 @@ def start(said: Path, package: str, *arguments: object, **environment: str) -> R
     """Begin `python -m PACKAGE ARGUMENTS` from the root of the repository.
 
     In the environment, PUBLISH_EVERY sets that constant of a run, in seconds; KILLED_AT, as `module.function`, where the process kills
-    itself with the signal that nothing can catch."""
+    itself with the signal that nothing can catch; ACKNOWLEDGED a file that gets a line after every commit."""
     said.write_bytes(b"")
     process = _FORKED.Process(target=_command, args=(str(said), package, [str(argument) for argument in arguments], environment))
     process.start()
@@ -79,4 +79,19 @@ def _command(said: str, package: str, arguments: list[str], environment: dict[st
 
     if "PUBLISH_EVERY" in environment:
         extract.run.PUBLISH_EVERY = float(environment["PUBLISH_EVERY"])
+    if "ACKNOWLEDGED" in environment:
+        _acknowledge(Path(environment["ACKNOWLEDGED"]))
     sys.exit(main(arguments))
+
+
+def _acknowledge(path: Path) -> None:
+    from extract.store import Rows, Store
+
+    real = Store.add
+
+    def add(store: Store, rows: Rows) -> None:
+        real(store, rows)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("committed\n")
+
+    Store.add = add
