@@ -13,7 +13,7 @@ from extract import config
 from extract.acceptance.command import acceptance
 from extract.bench.command import bench
 from extract.calibration.command import calibrate
-from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal
+from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal, disk_full
 from extract.interrupt import Interrupted
 from extract.next_command import typed
 
@@ -167,6 +167,9 @@ def _as_refusal(error: Exception) -> Refusal:
         return UsageRefusal(" ".join(str(told()).split()).rstrip("."), "command line", "see python -m extract --help")
     if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] != "extract":
         return EnvironmentRefusal(f"{error.name} is not installed", "Python environment", "pip install -e '.[extract]'")
+    full = disk_full(error)
+    if full is not None:
+        return full
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
     return Refusal(

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import duckdb
 
-from extract.errors import DatabaseRefusal, EnvironmentRefusal, Refusal
+from extract.errors import FULL, DatabaseRefusal, EnvironmentRefusal, Refusal
 
-# DuckDB's file opens with three headers of 4 KiB; then come blocks of 256 KiB, counted from 0.
-_HEADERS, _BLOCK = 3 * 4096, 2**18
+_FREE = "free some space and run the same command again; committed shards are kept"
+
+# DuckDB's file opens with three headers of 4 KiB; then come blocks of 256 KiB, counted from 0, the largest pieces it writes at once.
+_HEADERS = 3 * 4096
+BLOCK = 2**18
 _DAMAGE = (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
 _MEASURE_AGAIN = "restore it from a copy, or move it away and measure again"
 
@@ -42,8 +45,14 @@ def check_space(out: Path, needed: int) -> None:
     """Refuse to begin where fewer than `needed` bytes are free."""
     free = shutil.disk_usage(out.parent).free
     if free < needed:
-        what = f"{free // 2**20} MiB are free, the run may need {needed // 2**20} MiB"
+        what = f"{free // 2**20} MiB are free, the run may need {-(-needed // 2**20)} MiB"
         raise EnvironmentRefusal(what, str(out.parent), "free some space, or choose another --out; nothing is lost")
+
+
+def to_publish(out: Path) -> int:
+    """Bytes that publishing takes for what the working file holds already: a snapshot of it, and a counters file that may lack some."""
+    sizes = [path.stat().st_size if path.exists() else 0 for path in (out.with_name(out.name + ".work"), out)]
+    return 2 * sizes[0] - min(sizes)
 
 
 def remove_empty(path: Path) -> None:
@@ -88,6 +97,8 @@ def told(path: Path, source: Path | None = None) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if _is_full(str(error), path):
+            raise EnvironmentRefusal("the disk is full", path.name, _FREE) from error
         said = str(error).splitlines()[0].replace(str(path.absolute()), path.name)
         refusal = _damage(error, said, source or path) or _refusal(said, path)
         if refusal is None:
@@ -102,7 +113,7 @@ def _damage(error: duckdb.Error, said: str, path: Path) -> DatabaseRefusal | Non
         return LogRefusal(f"damaged: its log cannot be replayed: {said}", path.name, fix)
     block = re.search(r"in block at location (\d+)", said)
     if block:
-        number = (int(block[1]) - _HEADERS) // _BLOCK
+        number = (int(block[1]) - _HEADERS) // BLOCK
         where = f"block {number}" if number >= 0 else "its header"
         return DatabaseRefusal(f"damaged at {where} (its checksum is wrong)", path.name, _MEASURE_AGAIN)
     signs = ("orrupt", "Could not read enough bytes", "checksum", "deserialize")
@@ -111,15 +122,18 @@ def _damage(error: duckdb.Error, said: str, path: Path) -> DatabaseRefusal | Non
     return None
 
 
+def _is_full(said: str, path: Path) -> bool:
+    """Whether an error of DuckDB comes of a full disk: some of them, such as that of a failed checkpoint, leave the reason out."""
+    if any(reason in said for reason in FULL):
+        return True
+    return said.startswith(("IO Error", "FATAL Error")) and shutil.disk_usage(path.parent).free < BLOCK
+
+
 def _refusal(said: str, path: Path) -> Refusal | None:
     if "Could not set lock" in said:
         holder = re.search(r"PID (\d+)", said)
         who = f"process {holder[1]}" if holder else "another process"
         return EnvironmentRefusal(f"{who} has the file open", path.name, "close it, or wait for it, and run the same command again")
-    if "No space left" in said or "Out of disk" in said:
-        return EnvironmentRefusal(
-            "the disk is full", path.name, "free some space and run the same command again; committed shards are kept"
-        )
     if "newer version of DuckDB" in said or "version number" in said:
         return DatabaseRefusal(f"written by a newer DuckDB than {duckdb.__version__}", path.name, "pip install -U duckdb")
     return (

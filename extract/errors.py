@@ -2,6 +2,9 @@
 
 Each class is one exit code of the command line (0 is success, 1 a bug, 130 an interruption)."""
 
+# How the operating system, DuckDB and the libraries that only pass it on as text say that a disk is full.
+FULL = ("No space left", "Out of disk", "Disk quota exceeded")
+
 
 class Refusal(Exception):
     """An input that cannot be used: what is wrong, where, and what to do about it."""
@@ -55,3 +58,12 @@ class DatabaseRefusal(Refusal):
     """A database that cannot be read, or that holds something else."""
 
     exit_code = 7
+
+
+def disk_full(error: BaseException) -> EnvironmentRefusal | None:
+    """The refusal that an error of a full disk, raised by whatever library, means to a user; None for any other error."""
+    if not any(said in str(error) for said in FULL):
+        return None
+    where = error.filename if isinstance(error, OSError) and error.filename else "disk"
+    fix = "free some space (output, cache and temporary folder), and run the same command again; nothing committed is lost"
+    return EnvironmentRefusal("the disk is full", str(where), fix)

@@ -79,9 +79,12 @@ def remember(key: str, value: str) -> None:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=folder, suffix=".json")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        Path(name).replace(folder / "fingerprints.json")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(kept, file)
+            Path(name).replace(folder / "fingerprints.json")
+        finally:
+            Path(name).unlink(missing_ok=True)
 
 
 def _memory() -> dict[str, str]:

@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from extract import corpus
 from extract.checkpoint_files import Located, check_unchanged, locate
 from extract.config import RunConfig
-from extract.database_file import check_space, check_writable
+from extract.database_file import check_space, check_writable, to_publish
 from extract.device import failures_told, must_fit
 from extract.errors import CorpusRefusal, EnvironmentRefusal
 from extract.progress import say, waiting
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     import extract.checkpoint
 
-# Bytes per shard and head, and per example of a head, in the working file and the counters file together, with room to spare.
+# Bytes that a run takes at its largest moment, when its rows stand in the working file, in the counters file, in the snapshot that is to
+# replace it, and partly in their logs: of an empty database, per shard and head, and per example of a head. With room to spare.
+EMPTY_BYTES = 16 * 2**20
 BYTES = 5000
 EXAMPLE_BYTES = 200
 
@@ -60,7 +62,7 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
 
     opened = checkpoint.open_checkpoint(located, config.window)
     repeated.check(config, opened)
-    check_space(out, _space(config, opened.shape.layers * opened.shape.heads, shards))
+    check_space(out, space(config, opened.shape.layers * opened.shape.heads, shards) + to_publish(out))
     text = corpus.read(config.corpus)
     if text.sha256 != row["corpus_sha256"]:
         raise CorpusRefusal("the text changed while it was read", text.name, "run the same command again")
@@ -73,12 +75,13 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
     return Loaded(config, opened, model, kernel, text, windows)
 
 
-def _space(config: RunConfig, heads: int, shards: int) -> int:
+def space(config: RunConfig, heads: int, shards: int) -> int:
+    """Bytes that so many more shards of a run may take on the disk while it lasts: at least what they do, and at most a few times that."""
     from extract.reservoir import KEPT, KINDS
 
     # Of each kind a shard brings as many of the examples as its share of the text so far.
-    examples = KEPT * len(KINDS) * sum(1 / (1 + shard) for shard in range(config.shards - shards, config.shards))
-    return int(heads * (BYTES * shards + EXAMPLE_BYTES * examples))
+    examples = KEPT * len(KINDS) * sum(1 / (1 + shard) for shard in range(config.shards - shards, config.shards)) if config.examples else 0
+    return EMPTY_BYTES + int(heads * (BYTES * shards + EXAMPLE_BYTES * examples))
 
 
 def _cut(config: RunConfig, checkpoint: "extract.checkpoint.Checkpoint", text: corpus.Corpus, held_out: int) -> Cut:

@@ -47,7 +47,9 @@ class Store:
         remove_empty(self.work)
         for path in (self.work, out):
             check_is_duckdb(path)
-        self.con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+        # What does not fit into memory is put beside the file, not in the folder that the user happens to be in.
+        spill = {"temp_directory": str(self.work.absolute()) + ".tmp"}
+        self.con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False, **spill})
         try:
             self.salvaged = self._open(salvage)
         except BaseException:
@@ -232,7 +234,7 @@ class Store:
         self.published_at = time.monotonic()
         snapshot = self.out.with_name(self.out.name + ".snapshot")
         # Only the holder of the lock comes here, so a file of this name is what a killed process left.
-        snapshot.unlink(missing_ok=True)
+        _remove(snapshot)
         try:
             with told(snapshot, source=self.work):
                 self.con.execute(f"attach {quoted(snapshot)} as snapshot (storage_version '{STORAGE_VERSION}')")
@@ -244,4 +246,10 @@ class Store:
             snapshot.replace(self.out)
             sync(self.out.parent)
         finally:
-            snapshot.unlink(missing_ok=True)
+            _remove(snapshot)
+
+
+def _remove(snapshot: Path) -> None:
+    """Remove a snapshot that came to nothing, with the log that DuckDB keeps of one that it could not finish."""
+    for path in (snapshot, snapshot.with_name(snapshot.name + ".wal")):
+        path.unlink(missing_ok=True)

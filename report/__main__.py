@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from report import __version__
-from report.errors import Refusal
+from report.errors import Refusal, disk_full
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a refusal.")]
@@ -99,20 +99,28 @@ def version() -> None:
 
 
 def interrupt(signal_number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends as Ctrl-C does, so temporary folders are removed."""
+    """SIGTERM ends as Ctrl-C does, so temporary folders are removed; later signals change nothing, so that the removal is not torn."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
+INTERRUPTED = 130
 # typer carries its own copy of click and exports the base of its exceptions under no name of its own.
 USAGE_ERROR: type[BaseException] = typer.BadParameter.__mro__[2]
 
 
 def main() -> None:
     """Run the command line: refusals and usage errors are one line on stderr with their exit code."""
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     debug = "--debug" in sys.argv
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:
+            # typer makes it of Ctrl-C, and says nothing.
+            raise KeyboardInterrupt
+        sys.exit(code or 0)
     except Refusal as refusal:
         if debug:
             traceback.print_exc()
@@ -127,8 +135,14 @@ def main() -> None:
         print(f"error: {error.name} is not installed (environment); fix: pip install 'headcount[report]'", file=sys.stderr)
         sys.exit(5)
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; the last good site is untouched", file=sys.stderr)
-        sys.exit(130)
+        print("error: interrupted; the last good site stands (command line); fix: run the same command again", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        full = disk_full(error)
+        if full is None or debug:
+            raise
+        print(full, file=sys.stderr)
+        sys.exit(full.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The build: counters → published file → pages → MkDocs → checked site.
 
-It happens in a temporary folder that takes the old site's place at the end: a failed build leaves the last good one. Nothing else is
-written."""
+It happens in a folder beside the site; site and published file take the place of the old ones together, at the end (see `replacing`): an
+interrupted or failed build leaves the last good ones, and the work tree is never written."""
 
 import json
 import logging
@@ -29,8 +29,12 @@ from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
 from report.facts import Ledger, inert
 from report.heads import site as head_site
 from report.progress import step
+from report.replacing import put_in_place, workplace
 
 ROOT = Path(__file__).parents[1]
+# Bytes that a build takes while it lasts: of any site, and as copies of the counters.
+EMPTY_BYTES = 32 * 2**20
+COPIES = 5
 
 
 @dataclass(frozen=True)
@@ -83,37 +87,39 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     refuse_foreign(site)
     shown = figures.load(folder) if folder else figures.load()
     publish.open_counters(counters).close()
-    inputs = digest(counters, folder, options)
-    if up_to_date(site, published, inputs):
-        return built(site, published, fresh=False)
-    engine = console_files.fetch() if options.console else None
-    with step(f"reading all of {counters.name}, publishing {published.name}"):
-        verify.verify(counters)
-        publish.publish(counters, published, shown, options.allow_partial)
-    with tempfile.TemporaryDirectory(prefix="headcount-build-") as stage, temporary_site(site) as fresh:
-        with reading(published) as connection:
+    with workplace(site) as work:
+        inputs = digest(counters, folder, options)
+        if up_to_date(site, published, inputs):
+            return built(site, published, fresh=False)
+        check_space(work, counters)
+        engine = console_files.fetch() if options.console else None
+        database, documents, fresh = work / published.name, work / "docs", work / "site"
+        with step(f"reading all of {counters.name}, publishing {published.name}"):
+            verify.verify(counters)
+            publish.publish(counters, database, shown, options.allow_partial)
+        with reading(database) as connection:
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
-                drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
-                heads = head_site.write(ledger, Path(stage) / "docs")
+                drawings, pairs = site_pages.compose(ledger, documents, shown)
+                heads = head_site.write(ledger, documents)
                 if engine:
-                    console.write(pages.Pages(ledger, Path(stage) / "docs"), engine)
+                    console.write(pages.Pages(ledger, documents), engine)
             with step("rendering the site"):
-                groups = navigation_groups(Path(stage) / "docs", drawings, pairs, head_site.navigation(heads))
-                render(Path(stage) / "docs", fresh, epoch(connection), groups, options.site_url)
+                groups = navigation_groups(documents, drawings, pairs, head_site.navigation(heads))
+                render(documents, fresh, epoch(connection), groups, options.site_url)
                 head_site.stamp(heads, fresh)
             with step("checking the site"):
                 tables = check.fingerprints(connection)
-                shutil.copyfile(published, fresh / "data" / "headcount.duckdb")
+                shutil.copyfile(database, fresh / "data" / "headcount.duckdb")
                 csp.write(fresh)
                 plain_text.write(fresh, [f"{page.removesuffix('.md')}/" for page in site_pages.addresses(drawings, pairs)])
                 ledger.write(fresh / "facts.json", inputs, tables, check.manifest(fresh))
                 checksums.write(fresh)
-                found = check.differences_of(connection, tables, published, fresh)
+                found = check.differences_of(connection, tables, database, fresh)
         if differences := [text for part in found.values() for text in part]:
             what = f"the site differs from its file: {differences[0]}"
             raise DatabaseRefusal(what, "report check", "report this as a bug, with the counters file")
-        replace_folder(fresh, site)
+        put_in_place(database, published, fresh, site)
     return built(site, published, fresh=True)
 
 
@@ -138,6 +144,14 @@ def digest(counters: Path, folder: Path | None, options: Options) -> str:
         if path.is_file() and "__pycache__" not in path.parts:
             whole.update(path.name.encode() + b"\0" + sha256(path.read_bytes()).digest())
     return whole.hexdigest()
+
+
+def check_space(work: Path, counters: Path) -> None:
+    """Refuse to begin where a site of these counters may not fit beside the old one."""
+    needed, free = EMPTY_BYTES + COPIES * counters.stat().st_size, shutil.disk_usage(work).free
+    if free < needed:
+        what = f"{free // 2**20} MiB are free, the build may need {-(-needed // 2**20)} MiB"
+        raise EnvironmentRefusal(what, work.parent.name, "free some space, or choose another --out; the last good site stands")
 
 
 def up_to_date(site: Path, published: Path, inputs: str) -> bool:
@@ -169,26 +183,6 @@ def refuse_foreign(site: Path) -> None:
     if site.is_dir() and any(site.iterdir()) and not (site / "facts.json").is_file():
         raise EnvironmentRefusal("the folder holds something else than a site", site.name, "give --out a new or empty folder")
     refuse_unwritable(site.with_suffix(".tmp"))
-
-
-@contextmanager
-def temporary_site(site: Path) -> Iterator[Path]:
-    """A folder beside the site, on the same file system, gone at the end whatever happens."""
-    fresh = site.with_name(f"{site.name}.tmp-{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        yield fresh
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def replace_folder(fresh: Path, site: Path) -> None:
-    """Put the fresh site in the place of the old one."""
-    old = site.with_name(f"{site.name}.old-{os.getpid()}")
-    if site.exists():
-        site.rename(old)
-    fresh.rename(site)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

@@ -29,3 +29,12 @@ class DatabaseRefusal(Refusal):
     """A database that cannot be read, that is unfinished, or that holds something else."""
 
     exit_code = 7
+
+
+def disk_full(error: BaseException) -> EnvironmentRefusal | None:
+    """The refusal that an error of a full disk, raised by whatever library, means to a user; None for any other error."""
+    if not any(said in str(error) for said in ("No space left", "Out of disk", "Disk quota exceeded")):
+        return None
+    where = error.filename if isinstance(error, OSError) and error.filename else "disk"
+    fix = "free some space where --out, --publish and the temporary folder lie, and run the same command again"
+    return EnvironmentRefusal("the disk is full; the last good site stands", str(where), fix)

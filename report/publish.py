@@ -6,13 +6,16 @@ The copy is made beside its target and renamed at the end, so a reader never see
 which every client since opens."""
 
 import os
+import shutil
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from report import damage, definitions, older, queries, statistics
-from report.errors import DatabaseRefusal
+from report.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from report.figures import Figure
 
 SCHEMA_VERSION = 4
@@ -70,20 +73,38 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
     temporary = target.with_name(f"{target.name}.tmp-{os.getpid()}")
     temporary.unlink(missing_ok=True)
     try:
-        copy_counters(counters, temporary)
-        with duckdb.connect(str(temporary)) as connection:
-            refuse_unfinished(connection, counters, allow_partial)
-            definitions.add(connection, shown)
-            statistics.create(connection)
-            add_views(connection)
-            statistics.fill(connection)
-            connection.execute("checkpoint")
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        with full_disk_told(target):
+            copy_counters(counters, temporary)
+            finish(temporary, counters, shown, allow_partial)
         temporary.replace(target)
     finally:
         for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
             leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk_told(target: Path) -> Iterator[None]:
+    """Turn what DuckDB says of a full disk into a refusal, also where it leaves the reason out, as of a failed checkpoint."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if disk_full(error) is None and shutil.disk_usage(target.parent).free >= damage.BLOCK:
+            raise
+        fix = "free some space and run the same command again"
+        raise EnvironmentRefusal("the disk is full; the last good site stands", target.name, fix) from error
+
+
+def finish(temporary: Path, counters: Path, shown: tuple[Figure, ...], allow_partial: bool) -> None:
+    """Add the definitions, test results and views to a copy of the counters, and wait until it is on the disk."""
+    with duckdb.connect(str(temporary)) as connection:
+        refuse_unfinished(connection, counters, allow_partial)
+        definitions.add(connection, shown)
+        statistics.create(connection)
+        add_views(connection)
+        statistics.fill(connection)
+        connection.execute("checkpoint")
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def copy_counters(counters: Path, target: Path) -> None:
@@ -91,7 +112,8 @@ def copy_counters(counters: Path, target: Path) -> None:
 
     A published file serves as well – it holds its counters – so what an earlier report added to it is left behind.
     """
-    with duckdb.connect() as connection:
+    # What does not fit into memory is put beside the file, not in the folder that the user happens to be in.
+    with duckdb.connect(config={"temp_directory": f"{target}.tmp"}) as connection:
         connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         source = "counters"

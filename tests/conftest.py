@@ -19,6 +19,8 @@ START = "<|endoftext|>"
 
 # Before anything imports huggingface_hub, which reads it once: without it, a test of a missing model waits for the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Read when torch is loaded: threads that spin while they wait are many times slower where two test processes share two cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """Files that the store does not open: each is refused with what it is, and left alone."""
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import duckdb
 import pytest
 
 from extract.database_file import check_space
-from extract.errors import DatabaseRefusal, EnvironmentRefusal
+from extract.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from extract.store import Store
 
 
@@ -86,3 +88,21 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         Store(Path("/proc/counters.duckdb"))
     with pytest.raises(EnvironmentRefusal, match="are free, the run may need"):
         check_space(tmp_path / "x", 2**62)
+
+
+def test_a_full_disk_is_told_in_one_line_whatever_library_meets_it(tmp_path: Path) -> None:
+    for said in (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "model.safetensors"), RuntimeError("I/O error: No space left on device")):
+        refusal = disk_full(said)
+        assert refusal is not None
+        assert refusal.exit_code == 5
+        assert str(refusal).startswith("error: the disk is full (")
+    assert disk_full(OSError(errno.EACCES, os.strerror(errno.EACCES))) is None
+
+
+def test_a_snapshot_that_came_to_nothing_leaves_no_log_that_the_next_one_would_read(tmp_path: Path) -> None:
+    out = tmp_path / "counters.duckdb"
+    with Store(out) as store:
+        for name in ("counters.duckdb.snapshot", "counters.duckdb.snapshot.wal"):
+            out.with_name(name).write_bytes(b"left by a process that was killed")
+        store.publish()
+    assert sorted(path.name for path in tmp_path.glob("counters*")) == ["counters.duckdb", "counters.duckdb.work"]

@@ -1,0 +1,108 @@
+"""Putting a site in place: in one step, by one build at a time, and cleared of what a killed one left."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from report import replacing
+from report.errors import EnvironmentRefusal
+from report.replacing import put_in_place, workplace
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "index.html").write_text("old")
+    return folder
+
+
+def make(work: Path) -> tuple[Path, Path]:
+    """A published file and a site, as a build makes them."""
+    (work / "headcount.duckdb").write_text("new")
+    (work / "site").mkdir()
+    (work / "site" / "index.html").write_text("new")
+    return work / "headcount.duckdb", work / "site"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_site_and_file_take_the_place_of_the_old_ones_and_nothing_else_stays(site: Path) -> None:
+    published = site.with_name("headcount.duckdb")
+    with workplace(site) as work:
+        database, fresh = make(work)
+        put_in_place(database, published, fresh, site)
+    assert (site / "index.html").read_text() == published.read_text() == "new"
+    assert names(site.parent) == ["headcount.duckdb", "site"]
+
+
+def test_where_folders_cannot_be_exchanged_the_old_site_is_moved_away_and_put_back_if_that_is_as_far_as_it_came(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replacing, "_exchanged", lambda one, other: False)
+    with workplace(site) as work:
+        database, fresh = make(work)
+        put_in_place(database, site.with_name("headcount.duckdb"), fresh, site)
+        assert (work / "old" / "index.html").read_text() == "old"
+    assert (site / "index.html").read_text() == "new"
+    # As if the process had been killed between the two renames.
+    killed = site.with_name("site.tmp-build")
+    killed.mkdir()
+    site.rename(killed / "old")
+    with workplace(site):
+        assert (site / "index.html").read_text() == "new"
+    assert names(site.parent) == ["headcount.duckdb", "site"]
+
+
+def test_what_a_killed_build_left_is_cleared_away_and_nothing_else(site: Path) -> None:
+    for left in ("site.tmp-build", "site.tmp-123", "site.old-123"):
+        (site.with_name(left) / "docs").mkdir(parents=True)
+    site.with_name("site-of-mine").mkdir()
+    with workplace(site) as work:
+        assert names(work) == ["lock"]
+        assert names(site.parent) == ["site", "site-of-mine", "site.tmp-build"]
+    assert names(site.parent) == ["site", "site-of-mine"]
+
+
+def test_a_second_build_of_the_same_site_is_refused_and_leaves_the_first_ones_work_alone(site: Path) -> None:
+    with workplace(site) as work:
+        make(work)
+        with pytest.raises(EnvironmentRefusal, match=r"another process is building this site \(site\); fix: wait for it"), workplace(site):
+            pass
+        assert (work / "site" / "index.html").read_text() == "new"
+        # Another site beside it is another matter.
+        with workplace(site.with_name("other")):
+            pass
+    with workplace(site):
+        pass
+
+
+def test_a_signal_while_both_are_put_in_place_waits_until_both_stand(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = replacing._put_folder
+
+    def interrupted(fresh: Path, place: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(fresh, place)
+
+    monkeypatch.setattr(replacing, "_put_folder", interrupted)
+    with pytest.raises(KeyboardInterrupt), workplace(site) as work:
+        database, fresh = make(work)
+        put_in_place(database, site.with_name("headcount.duckdb"), fresh, site)
+    assert (site / "index.html").read_text() == "new"
+
+
+def test_a_file_on_another_file_system_is_copied_beside_its_target_first(site: Path) -> None:
+    elsewhere = Path("/dev/shm")  # noqa: S108
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == site.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    source = elsewhere / f"headcount-{site.parent.name}"
+    try:
+        source.write_text("new")
+        replacing._put_file(source, site.with_name("headcount.duckdb"))
+    finally:
+        source.unlink(missing_ok=True)
+    assert site.with_name("headcount.duckdb").read_text() == "new"
+    assert names(site.parent) == ["headcount.duckdb", "site"]

@@ -1,0 +1,131 @@
+"""The same run twice, with other batches, other threads, and its shards in another order: what changes, and by how much at most."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from toy_runs import Tables, tables, write_run
+from warm import SEED
+
+from extract import config, corpus
+from extract.checkpoint_files import locate
+from extract.config import RunConfig
+from extract.examples import Examples
+from extract.identity import describe
+from extract.loading import load
+from extract.passes import mean_outputs, measure_shard
+from extract.reservoir import Reservoirs
+from extract.rows import shard_rows
+from extract.run import measure
+
+TITLE = "The same numbers again"
+Record = Callable[[str, str], None]
+
+# What docs/method.md promises for float32 on one machine: of a sum, relative to the larger one or to one unit per value summed; of the
+# histograms of a shard, the share of a head's tokens that fall in another bin.
+SUMS = 1e-5
+MOVED = 1e-3
+
+
+@pytest.fixture
+def run(tmp_path: Path, make_checkpoint: Callable[..., Path], write_text: Callable[..., Path]) -> RunConfig:
+    """Two layers of four heads, wide enough that threads share the work; eight windows in two shards."""
+    checkpoint = make_checkpoint(n_layer=2, n_head=4, n_embd=128, n_positions=128)
+    return config.read(write_run(tmp_path, checkpoint, write_text(1500, 1500), window=128, windows=8, shards=2, calibration_windows=1))
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Torch's threads, as they were, at the end."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def measured(run: RunConfig, out: Path, batch: int = 2, threads: int = 1) -> Tables:
+    """The tables of a fresh run."""
+    torch.set_num_threads(threads)
+    measure(replace(run, batch=batch), out)
+    return tables(out)
+
+
+def sums_apart(one: Tables, other: Tables) -> float:
+    """How far the sums of two runs differ at most, relative to the larger one or to one unit per value summed."""
+    most = 0.0
+    for mine, theirs in zip(one["shard_stat"], other["shard_stat"], strict=True):
+        assert mine[:6] == theirs[:6]
+        n = int(str(mine[5]))
+        for here, there in zip(mine[6:], theirs[6:], strict=True):
+            a, b = float(str(here)), float(str(there))
+            most = max(most, abs(a - b) / max(abs(a), abs(b), n, 1))
+    return most
+
+
+def moved(one: Tables, other: Tables) -> float:
+    """The largest share of a shard's tokens, over heads and histograms, that fall in another bin."""
+    cells: list[dict[tuple[object, ...], int]] = [
+        {tuple(row[:6]): int(str(row[6])) for row in each["shard_histogram"]} for each in (one, other)
+    ]
+    changed: dict[tuple[object, ...], int] = {}
+    whole: dict[tuple[object, ...], int] = {}
+    for cell in cells[0].keys() | cells[1].keys():
+        counts = [each.get(cell, 0) for each in cells]
+        changed[cell[:5]] = changed.get(cell[:5], 0) + abs(counts[0] - counts[1])
+        whole[cell[:5]] = whole.get(cell[:5], 0) + counts[0]
+    return max(changed[place] / 2 / max(whole[place], 1) for place in changed)
+
+
+@pytest.mark.usefixtures("threads")
+def test_the_same_run_on_the_same_machine_gives_the_same_tables_bit_for_bit(
+    run: RunConfig, tmp_path: Path, whole: bool, record: Record
+) -> None:
+    for threads in (1, 2) if whole else (2,):
+        first = measured(run, tmp_path / f"first{threads}.duckdb", threads=threads)
+        for trial in range(3 if whole else 1):
+            assert measured(run, tmp_path / f"again{threads}{trial}.duckdb", threads=threads) == first
+            record("The same run again, on as many threads", "every table the same, bit for bit")
+
+
+@pytest.mark.usefixtures("threads")
+def test_batches_and_threads_change_no_number_beyond_the_stated_tolerance(
+    run: RunConfig, tmp_path: Path, whole: bool, record: Record
+) -> None:
+    first = measured(run, tmp_path / "first.duckdb", batch=1, threads=1)
+    variants = list(itertools.product((1, 2, 3, 4), (1, 2)))[1:]
+    for batch, threads in variants if whole else [(4, 2)]:
+        other = measured(run, tmp_path / f"b{batch}t{threads}.duckdb", batch, threads)
+        apart, bins = sums_apart(first, other), moved(first, other)
+        assert apart <= SUMS, (batch, threads, apart)
+        assert bins <= MOVED, (batch, threads, bins)
+        same = "the same, bit for bit" if apart == bins == 0 else "within the stated tolerance"
+        record(f"A run with other {'batches' if threads == 1 else 'batches and threads'}", same)
+        print(f"batch {batch}, {threads} threads: sums {apart:.1e}, bins {bins:.1e}")
+
+
+@pytest.mark.usefixtures("threads")
+def test_shards_measured_in_another_order_have_the_same_sums_bit_for_bit(
+    run: RunConfig, tmp_path: Path, whole: bool, record: Record
+) -> None:
+    torch.set_num_threads(2)
+    located = locate(run.model)
+    loaded = load(run, located, describe(run, located, corpus.identify(run.corpus), "cpu"), tmp_path / "counters.duckdb", run.shards)
+    means, orders = mean_outputs(loaded), [list(range(run.shards))]
+    draw = random.Random(SEED)
+    for _ in range(4 if whole else 1):
+        orders.append(draw.sample(range(run.shards), run.shards))
+    found = []
+    for order in orders:
+        rows, examples = {}, Examples(run.seed, Reservoirs.empty(2, 4, "cpu"))
+        for shard in order:
+            sums, examples, _ = measure_shard(loaded, shard, means, examples, 2)
+            rows[shard] = {name: table.to_pylist() for name, table in shard_rows("Toy", shard, 2, 2, sums).items()}
+        kept = examples.to_table("Toy", 0, range(run.windows)).to_pylist()
+        found.append((rows, sorted(map(str, kept))))
+    for rows, examples in found[1:]:
+        assert rows == found[0][0]
+        assert examples == found[0][1]
+        record("The shards of a run measured in another order", "every sum, histogram and example the same, bit for bit")
