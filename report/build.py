@@ -93,7 +93,7 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
         with reading(published) as connection:
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
-                drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown)
+                drawings, pairs = site_pages.compose(ledger, Path(stage) / "docs", shown, options.console)
                 heads = head_site.write(ledger, Path(stage) / "docs")
                 if engine:
                     console.write(pages.Pages(ledger, Path(stage) / "docs"), engine)

@@ -339,7 +339,7 @@ def test_the_check_sees_a_changed_engine_script_example_and_page(site: Built, tm
     change(spoilt / "assets" / "console-engine.js", b"set enable_external_access = false", b"set enable_external_access = true ")
     change(spoilt / "console" / "index.html", b"avg", b"max")
     change(spoilt / "data" / "index.html", b"</article>", b'<div data-module="console"></div></article>')
-    change(spoilt / "index.html", b'href="console/" class="md-button"', b'href="data/" class="md-button"')
+    change(spoilt / "index.html", b'class="md-button" href="console/"', b'class="md-button" href="data/"')
     (spoilt / "assets" / "duckdb" / "more.js").write_text("alert(1)")
     (spoilt / "assets" / "duckdb" / "arrow.js").unlink()
     found = "\n".join(differences(spoilt))
