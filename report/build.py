@@ -100,7 +100,7 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
         with reading(database) as connection:
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
-                drawings, pairs = site_pages.compose(ledger, documents, shown)
+                drawings, pairs = site_pages.compose(ledger, documents, shown, options.console)
                 heads = head_site.write(ledger, documents)
                 if engine:
                     console.write(pages.Pages(ledger, documents), engine)

@@ -38,6 +38,7 @@ class Package:
     """A pinned npm package – `integrity` is the SHA-512 of its archive as npm writes it – and what is taken out of it."""
 
     requirement: str
+    licence: str
     integrity: str
     files: tuple[File, ...]
 
@@ -49,6 +50,7 @@ def packages() -> tuple[Package, ...]:
     return tuple(
         Package(
             package["requirement"],
+            package["licence"],
             package["integrity"],
             tuple(
                 File(file["name"], file["path"], file.get("before", ""), file.get("after", ""), file["sha256"])

@@ -38,6 +38,7 @@ def write(pages: Pages, drawings: list[Drawing], pairs: list[PairDrawing]) -> No
         priced=any(finding["page"] == "price.md" for finding in findings),
         compared=bool(pairs),
         home=homes(pages.ledger.connection).get(primary.run_id) if primary else None,
+        console=pages.console,
         flagship=any(drawing.run_id == FLAGSHIP for drawing in measured),
     )
 

@@ -83,10 +83,11 @@ class Drawing:
 
 @dataclass
 class Pages:
-    """Writes the generated pages of one published file into a folder of documents."""
+    """Writes the generated pages of one published file into a folder of documents; `console`: whether they may link to a console's page."""
 
     ledger: Ledger
     documents: Path
+    console: bool = False
     written: set[str] = field(default_factory=set)
 
     def draw(self, run_id: str, figure: str, kind: str, words: dict[str, str], folder: str) -> Drawing:

@@ -39,8 +39,10 @@ OLDEST_CLIENT = "1.4"
 MISREADING = "Do not read a share of heads as a level of activity: a segment counts heads, and its colour is the published figure's own."
 
 
-def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple[list[Drawing], list[PairDrawing]]:
-    """Copy the hand-written pages into `documents` and write the generated ones beside them; gives the figures and pairs drawn."""
+def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...], console: bool = False) -> tuple[list[Drawing], list[PairDrawing]]:
+    """Copy the hand-written pages into `documents` and write the generated ones beside them; gives the figures and pairs drawn.
+
+    Where there will be a `console`, the home page and the data page link to it."""
     shutil.copytree(ROOT / "docs", documents)
     shutil.copyfile(ROOT / "CHANGELOG.md", documents / "changes.md")
     copy_assets(documents / "assets")
@@ -48,7 +50,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...]) -> tuple
     # MkDocs checks links when it runs, so what is written after it must be there by then; the files themselves take its place at the end.
     for late in downloads_page.LATE:
         (documents / late).touch()
-    pages = Pages(ledger, documents)
+    pages = Pages(ledger, documents, console)
     wanted = in_order(ledger.connection, shown)
     folders = distinct_slugs(list(dict.fromkeys(run_id for run_id, *_ in wanted)))
     drawings = [pages.draw(run_id, figure, kind, words, folders[run_id]) for run_id, figure, kind, words in wanted]
@@ -170,6 +172,7 @@ def write_data(pages: Pages) -> None:
         runs=[pages.ledger.one("run_summary", run_id=run_id) for (run_id,) in runs],
         quarantined={run_id: pages.ledger.ask("quarantined", run_id=run_id) for (run_id,) in runs},
         tables=schema(connection),
+        console=pages.console,
     )
 
 

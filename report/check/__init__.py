@@ -30,12 +30,13 @@ from typing import Any
 
 import duckdb
 
+from report.check.addresses import is_head_page
 from report.check.charts import compare_charts
 from report.check.console import compare_console
 from report.check.definitions import compare_definitions
 from report.check.downloads import compare_bytes, compare_downloads
 from report.check.head_map import compare_maps
-from report.check.heads import compare_heads, is_head_page
+from report.check.heads import compare_heads
 from report.check.heads_data import compare_heads_data
 from report.check.ledger import DOWNLOAD, compare_download, compare_files, compare_tables, fingerprints, manifest, read_ledger
 from report.check.links import compare_links

@@ -1,5 +1,5 @@
-"""The SQL console, where a site has one: the engine's files are the pinned ones, its examples those of this version, and no other page
-has any part in it."""
+"""The SQL console, where a site has one: the engine's files are the pinned ones, its examples those of this version, the pages that
+should lead to it do, and no other page has any part in it."""
 
 import hashlib
 import re
@@ -14,6 +14,8 @@ from report.check.page import Page, squeeze
 REPORT = Path(__file__).parents[1]
 PAGE = "console/index.html"
 ENGINE = "assets/duckdb"
+# The pages whose text leads to it; all others have it in their navigation.
+DOORS = ("index.html", "data/index.html")
 SCRIPTS = REPORT / "assets" / "console"
 
 
@@ -42,6 +44,9 @@ def compare_console(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
         name = path.relative_to(site).as_posix()
         if name != PAGE and re.search(r'data-module="console"|assets/(?:duckdb/|console)', path.read_text(encoding="utf-8")):
             yield f"{name}: loads a part of the console"
+    for door in DOORS:
+        if PAGE in pages and door in pages and "console/" not in {link.target for link in pages[door].links}:
+            yield f"{door}: does not lead to the console"
 
 
 def compare_page(page: Page) -> Iterator[str]:

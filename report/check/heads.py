@@ -12,10 +12,11 @@ from typing import Any
 
 from report import queries
 from report.check import head_page, head_shape, head_table
+from report.check.addresses import head_page_in, is_head_page
 from report.check.head_answers import PROFILE_NAMES, TICKED, Answer, Expected, Place, expect, name_of
 from report.check.head_page import HeadPage, template_words
 from report.check.links import arrives
-from report.check.page import HEAD, Page
+from report.check.page import Page
 from report.check.page import parse as parse_page
 from report.check.spelling import spelling
 
@@ -24,11 +25,6 @@ PICTURE = (
     "How r is spread over the tokens "
     "Bars from the quietest tokens on the left to the loudest on the right; the table below has their numbers."
 )
-
-
-def is_head_page(place: str) -> bool:
-    """True for the address of a head's page, from the root of the site."""
-    return HEAD.fullmatch(place.removesuffix("index.html")) is not None
 
 
 def parameters(run_id: str) -> str:
@@ -189,6 +185,6 @@ def compare_map(site: Path, places: set[str]) -> Iterator[str]:
         return
     if packed != text:
         yield "sitemap.xml.gz is not sitemap.xml, packed"
-    named = [found.group() for entry in re.findall(r"<loc>(.*?)</loc>", text.decode()) if (found := re.search(HEAD.pattern + "$", entry))]
+    named = [place for entry in re.findall(r"<loc>(.*?)</loc>", text.decode()) if (place := head_page_in(entry))]
     if ("<loc>" in text.decode()) and Counter(named) != Counter(places):
         yield "sitemap.xml does not name the page of every head once"

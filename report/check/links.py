@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from report.check.addresses import ERROR_PAGE, is_twinned
 from report.check.ledger import DOWNLOAD
 from report.check.page import Page, squeeze
 
@@ -24,14 +25,11 @@ DOWNLOADS = {
 }
 WHOLE_FILE = ("the whole file", "headcount.duckdb")
 ENTRY = re.compile(r"- \[((?:\\.|\](?!\()|[^\]\\])*)\]\(([^()]*)\)(?:: (.*))?")
-# Pages without a Markdown version.
-WITHOUT = re.compile(r"404\.html|heads/[^/]+/[^/]+/index\.html")
 
 
 def compare_links(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
     """Links that lead nowhere or to something else than they say, and summaries that differ from their page."""
-    # The error page is shown at any address, so its own are from the root of the host.
-    own = {name: page for name, page in pages.items() if name != "404.html"}
+    own = {name: page for name, page in pages.items() if name != ERROR_PAGE}
     arrivals: dict[str, bool] = {}
     usual = Counter(entry for page in own.values() for entry in set(page.navigation))
     for page in own.values():
@@ -127,6 +125,6 @@ def compare_summary(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
             yield "llms.txt: its title is not the site's"
         elif line and not line.startswith(("> ", "# ", "## ")):
             yield f"llms.txt: “{line}” is the line of no page"
-    wanted = Counter(name.removesuffix("html") + "md" for name in pages if not WITHOUT.fullmatch(name))
+    wanted = Counter(name.removesuffix("html") + "md" for name in pages if is_twinned(name))
     pages_named = Counter({target: count for target, count in named.items() if target.endswith("index.md")})
     yield from (f"llms.txt: not one line of {target}" for target in sorted((wanted - pages_named) + (pages_named - wanted)))

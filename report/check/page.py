@@ -10,8 +10,6 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 Row = tuple[tuple[str, ...], ...]
-# The address of a head's page, which is checked by itself.
-HEAD = re.compile(r"heads/[^/]+/L\d+H\d+/")
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,6 @@ SCRIPT = re.compile(r'window\.headcount\.data\[("[^"\\]*")\] = (\{.*\});\n')
 def compare_thresholds(site: Path, pages: Mapping[str, Page], facts: Pages) -> Iterator[str]:
     """What is wrong with the controls of all figures' pages, and with their scripts of data."""
     wanted = set()
-    # A site that describes heads has the page that the lists lead to.
-    described = {page.folder for page in pages.values() if page.folder.startswith("heads/")}
     for page in pages.values():
         found = controls_of(page)
         slug = page.folder.removeprefix("figures/").rstrip("/")
@@ -33,10 +31,7 @@ def compare_thresholds(site: Path, pages: Mapping[str, Page], facts: Pages) -> I
             yield f"{page.name}: {len(found)} controls of figures, instead of {int(own)}"
         elif own:
             wanted.add(f"{slug}{ENDING}")
-            about = read_json(found[0])
-            if described and about.get("table") not in {*described, None}:
-                yield f"{page.name}: controls: {about.get('table')} is no page"
-            yield from (f"{page.name}: controls: {text}" for text in compare_figure(site, page, slug, about, facts.recount))
+            yield from (f"{page.name}: controls: {text}" for text in compare_figure(site, page, slug, read_json(found[0]), facts.recount))
     there = {path.relative_to(site / "charts").as_posix() for path in (site / "charts").rglob(f"*{ENDING}")}
     yield from (f"charts/{name} belongs to no page" for name in sorted(there - wanted))
 
@@ -56,10 +51,10 @@ def compare_figure(site: Path, page: Page, slug: str, about: Row, recount: Recou
         yield "the page does not say which run and figure it shows"
         return
     expected_about, expected = expected_of(recount, keys)
-    # Where the heads are described is a matter of the site: a page of its own, or one that the site does not have.
-    table = about.pop("table", "")
+    # That this page is there, and of this run, is for the check of the heads' pages to say.
+    table, own = about.pop("table", ""), table_of(recount, keys["run_id"])
     yield from (f"{name} is not the file's" for name in differing(about, {"slug": slug, **expected_about}))
-    if (table is None) == bool(expected["heads"]) or not re.fullmatch(r"heads/[a-z0-9-]+/|None", str(table)):
+    if table != (own if expected["heads"] else None):
         yield f"its heads are not described at {table}"
     try:
         match = SCRIPT.fullmatch((site / "charts" / f"{slug}{ENDING}").read_text(encoding="utf-8"))
@@ -71,6 +66,13 @@ def compare_figure(site: Path, page: Page, slug: str, about: Row, recount: Recou
         return
     yield from compare_steps(data, expected, expected_about)
     yield from compare_heads(data["heads"], expected["heads"])
+
+
+def table_of(recount: Recount, run_id: str) -> str | None:
+    """The page to which the lists of a run's heads lead: the table of its home, named as facts.json names it; None without a home."""
+    home = next((row["home"] for row in recount.answer("head_homes", "{}") if row["run_id"] == run_id), None)
+    slugs = [slug for slug, entry in recount.ledger["heads"].items() if entry.get("run") == home]
+    return f"heads/{slugs[0]}/" if home is not None and slugs else None
 
 
 def differing(found: Row, expected: Row) -> list[str]:

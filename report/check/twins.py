@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from report.check.links import ELSEWHERE, WITHOUT
+from report.check.addresses import is_twinned
+from report.check.links import ELSEWHERE
 from report.check.page import Page
 
 UNSEEN = re.compile(r'<!--.*?-->|<a class="headerlink".*?</a>|<(script|style|object|template|fieldset|svg|button)\b.*?</\1>', re.DOTALL)
@@ -23,7 +24,7 @@ MARKS = re.compile(r"[\s\u200b*#|\\`>\[\]-]+")
 
 def compare_twins(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
     """Pages whose Markdown version is missing or says something else, and versions of no page."""
-    wanted = {name.removesuffix("html") + "md": page for name, page in pages.items() if not WITHOUT.fullmatch(name)}
+    wanted = {name.removesuffix("html") + "md": page for name, page in pages.items() if is_twinned(name)}
     for name, page in wanted.items():
         try:
             text = (site / name).read_text(encoding="utf-8")

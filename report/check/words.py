@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from report.check.page import HEAD, Page
+from report.check.addresses import ERROR_PAGE, is_head_page
+from report.check.page import Page
 
 # Only headings and what may stand around them matter: all other tags are dropped before the text is walked. Rows of cells are put in after
 # the index was written, and checked as what they are.
@@ -24,10 +25,10 @@ def compare_words(site: Path, pages: Mapping[str, Page]) -> Iterator[str]:
     if not index:
         yield "search/search_index.json is missing or cannot be read"
     for page in pages.values():
-        if page.name != "404.html":
+        if page.name != ERROR_PAGE:
             yield from (f"{page.name}: {text}" for text in compare_page(page, index.get(page.folder, {})))
     unknown = sorted(index.keys() - {page.folder for page in pages.values()})
-    yield from (f"search index: no page {folder}" for folder in unknown if not HEAD.fullmatch(folder))
+    yield from (f"search index: no page {folder}" for folder in unknown if not is_head_page(folder))
 
 
 def compare_page(page: Page, index: dict[str, tuple[str, str]]) -> Iterator[str]:

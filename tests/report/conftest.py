@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from browsing import CHROMIUM, FLAGS
+from browsing import CHROMIUM, FLAGS, Watched, visiting
 from labelled_heads import add_detectors
 from planted_calibration import add_calibration
 from planted_examples import add_examples
@@ -87,6 +87,19 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def as_usual() -> dict[str, object]:
+    """How a visitor's browser is set where a test says nothing else; a module may say so for all of its tests."""
+    return {}
+
+
+@pytest.fixture
+def watched(browser: Browser, address: str, as_usual: dict[str, object], request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """A visitor of the site that the module serves at its `address`; the test fails where anything complained or another host was asked."""
+    with visiting(browser, address, **as_usual | getattr(request, "param", {})) as visitor:
+        yield visitor
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import Watched, needs_browser, served
+from browsing import Watched, needs_browser, served, visiting
 from planting import add_published_counts, figures_of, write_counters
 from playwright.sync_api import Browser
 
@@ -40,13 +40,6 @@ def address(built: Built) -> Iterator[str]:
     yield from served(built.site)
 
 
-@pytest.fixture
-def watched(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    made = Watched(browser, address, **getattr(request, "param", {}))
-    yield made
-    made.context.close()
-
-
 @pytest.mark.parametrize(
     "watched",
     [
@@ -60,7 +53,6 @@ def test_no_page_complains_asks_another_host_or_overflows(watched: Watched) -> N
     for place in KINDS:
         page = watched.visit(place)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), place
-    assert watched.complaints == []
 
 
 def test_instant_navigation_keeps_the_charts_alive(watched: Watched) -> None:
@@ -71,7 +63,6 @@ def test_instant_navigation_keeps_the_charts_alive(watched: Watched) -> None:
     page.locator(".md-tabs__link", has_text="Figures").click()
     page.wait_for_url("**/figures/")
     watched.settle()
-    assert watched.complaints == []
 
 
 def test_the_first_screen_holds_the_finding_the_chart_and_three_observations(watched: Watched) -> None:
@@ -137,7 +128,6 @@ def test_a_fact_leads_to_its_query_and_opens_it(watched: Watched) -> None:
     fact.click()
     page.wait_for_function("query => document.querySelector(query + ' details').open", arg=query)
     assert page.locator(f"{query} code").first.is_visible()
-    assert watched.complaints == []
 
 
 def test_search_finds_a_page(watched: Watched) -> None:
@@ -145,7 +135,6 @@ def test_search_finds_a_page(watched: Watched) -> None:
     page.get_by_placeholder("Search").first.click()
     page.keyboard.type("calibration weight")
     page.locator(".md-search-result__item, .md-search-result__list > li").first.wait_for()
-    assert watched.complaints == []
 
 
 def test_a_printed_page_is_complete(watched: Watched, tmp_path: Path) -> None:
@@ -164,9 +153,7 @@ def test_hostile_texts_run_nothing_in_a_browser(browser: Browser, tmp_path: Path
     counters = add_published_counts(write_counters(tmp_path / "c.duckdb", np.full((4, 6), 50), title=hostile))
     made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
     for address in served(made.site):
-        visitor = Watched(browser, address)
-        for place in ("", "figures/", "figures/toy/activation/", "data/"):
-            page = visitor.visit(place)
-            assert page.locator("img[src=x]").count() == 0
-        assert visitor.complaints == []
-        visitor.context.close()
+        with visiting(browser, address) as visitor:
+            for place in ("", "figures/", "figures/toy/activation/", "data/"):
+                page = visitor.visit(place)
+                assert page.locator("img[src=x]").count() == 0

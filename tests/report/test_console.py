@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import duckdb
 import pytest
-from browsing import Watched, needs_browser
+from browsing import Watched, needs_browser, visiting
 from planting import ROOT, figures_of
 from playwright.sync_api import Browser, Page, expect
 from serving import serving
@@ -52,11 +52,10 @@ def address(site: Built) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def visitor(browser: Browser, address: str) -> Iterator[Watched]:
     """A visitor of the console whose engine is open."""
-    made = Watched(browser, address)
-    made.page.goto(f"{address}console/")
-    run(made.page, "select 1 as one")
-    yield made
-    made.context.close()
+    with visiting(browser, address) as made:
+        made.page.goto(f"{address}console/")
+        run(made.page, "select 1 as one")
+        yield made
 
 
 def run(page: Page, sql: str) -> None:
@@ -126,16 +125,14 @@ def test_every_view_and_table_of_the_file_can_be_read_in_the_browser(visitor: Wa
 
 
 @needs_browser
-def test_a_link_with_a_query_runs_it_and_the_table_shows_five_hundred_rows(browser: Browser, address: str) -> None:
+def test_a_link_with_a_query_runs_it_and_the_table_shows_five_hundred_rows(watched: Watched) -> None:
     sql = "select i, i % 7 as rest from range(1234) as t(i) -- the rest"
-    visitor = Watched(browser, address)
-    visitor.page.goto(f"{address}console/#q={quote(sql)}")
-    ended(visitor.page)
-    assert visitor.page.locator("#console-query").input_value() == sql
-    assert "1,234 rows; the table shows the first 500" in visitor.page.get_by_role("status").first.inner_text()
-    assert rows(visitor.page)[499] == ["499", "2"]
-    assert visitor.complaints == []
-    visitor.context.close()
+    page = watched.page
+    page.goto(f"{watched.address}console/#q={quote(sql)}")
+    ended(page)
+    assert page.locator("#console-query").input_value() == sql
+    assert "1,234 rows; the table shows the first 500" in page.get_by_role("status").first.inner_text()
+    assert rows(page)[499] == ["499", "2"]
 
 
 @needs_browser
@@ -226,17 +223,16 @@ def test_a_query_that_runs_too_long_is_cancelled_and_the_next_one_runs(visitor: 
 
 
 @needs_browser
-def test_only_a_query_loads_the_engine_and_a_reader_may_leave_and_come_back(browser: Browser, address: str, site: Built) -> None:
-    visitor = Watched(browser, address)
+def test_only_a_query_loads_the_engine_and_a_reader_may_leave_and_come_back(watched: Watched, site: Built) -> None:
+    page, address = watched.page, watched.address
     asked: list[str] = []
-    visitor.page.on("request", lambda request: asked.append(request.url.removeprefix(address)))
+    page.on("request", lambda request: asked.append(request.url.removeprefix(address)))
     own = re.compile(r"assets/duckdb/|assets/console|data/headcount")
     for path in sorted(site.site.rglob("index.html")):
         place = path.parent.relative_to(site.site).as_posix().removeprefix(".")
         if place != "console":
-            visitor.page.goto(f"{address}{place}/" if place else address)
+            page.goto(f"{address}{place}/" if place else address)
     assert [url for url in asked if own.search(url)] == []
-    page = visitor.page
     page.goto(f"{address}data/")
     page.get_by_role("link", name="SQL console").first.click()
     page.locator("#console-query").wait_for()
@@ -250,41 +246,56 @@ def test_only_a_query_loads_the_engine_and_a_reader_may_leave_and_come_back(brow
         expect(page.locator("#console-query")).to_have_count(0)
         assert [worker.url for worker in page.workers if "duckdb" in worker.url] == []
         page.goto(f"{address}console/")
-    assert visitor.complaints == []
-    visitor.context.close()
 
 
 @needs_browser
-@pytest.mark.parametrize("options", [{"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}, {"java_script_enabled": False}])
-def test_the_page_fits_a_telephone_and_says_what_it_needs(browser: Browser, address: str, options: dict[str, object]) -> None:
-    visitor = Watched(browser, address, **options)
-    page = visitor.page
-    page.goto(f"{address}console/")
-    if options.get("java_script_enabled", True):
-        run(page, "from runs")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
-    else:
-        assert "needs JavaScript" in page.locator("article").inner_text()
-        assert page.locator("details.console-example").count() == len(console.examples())
-    visitor.context.close()
+@pytest.mark.parametrize("watched", [{"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}], indirect=True, ids=["narrow"])
+def test_the_page_fits_a_telephone(watched: Watched) -> None:
+    page = watched.page
+    page.goto(f"{watched.address}console/")
+    run(page, "from runs")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+
+
+@needs_browser
+@pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True, ids=["without-javascript"])
+def test_without_javascript_the_page_says_what_it_needs_and_shows_its_examples(watched: Watched) -> None:
+    page = watched.page
+    page.goto(f"{watched.address}console/")
+    assert "needs JavaScript" in page.locator("article").inner_text()
+    assert page.locator("details.console-example").count() == len(console.examples())
+
+
+@needs_browser
+@pytest.mark.parametrize("place", ["", "data/"], ids=["home", "data"])
+def test_the_home_page_and_the_data_page_lead_to_it(watched: Watched, place: str) -> None:
+    page = watched.page
+    page.goto(watched.address + place)
+    page.locator("article").get_by_role("link", name="SQL console").click()
+    page.wait_for_url("**/console/")
+    expect(page.locator("article h1")).to_contain_text("SQL console")
+    run(page, "select 5 as n")
+    assert rows(page) == [["5"]]
 
 
 @needs_browser
 def test_from_a_folder_it_says_that_it_needs_a_server(browser: Browser, site: Built) -> None:
-    page = browser.new_page()
-    page.goto((site.site / "console" / "index.html").as_uri())
-    expect(page.locator(".console")).to_contain_text("python -m report serve")
-    page.close()
+    with visiting(browser, f"{site.site.as_uri()}/") as visitor:
+        visitor.page.goto(f"{visitor.address}console/index.html")
+        expect(visitor.page.locator(".console")).to_contain_text("python -m report serve")
 
 
 def test_a_site_without_a_console_has_nothing_of_it(built: Built) -> None:
     names = [path.relative_to(built.site).as_posix() for path in built.site.rglob("*")]
     assert [name for name in names if "console" in name or "duckdb/" in name] == []
     assert "console" not in (built.site / "assets" / "headcount.css").read_text()
+    links = {link.target for name in ("index.html", "data/index.html") for link in read_page(built.site, built.site / name).links}
+    assert "data/" in links
+    assert "console/" not in links
 
 
 def differences(site: Path) -> list[str]:
-    names = ("console/index.html", "data/index.html")
+    names = ("console/index.html", "data/index.html", "index.html")
     return list(compare_console(site, {name: read_page(site, site / name) for name in names if (site / name).is_file()}))
 
 
@@ -305,6 +316,7 @@ def test_the_check_sees_a_changed_engine_script_example_and_page(site: Built, tm
     change(spoilt / "assets" / "console-engine.js", b"set enable_external_access = false", b"set enable_external_access = true ")
     change(spoilt / "console" / "index.html", b"avg", b"max")
     change(spoilt / "data" / "index.html", b"</article>", b'<div data-module="console"></div></article>')
+    change(spoilt / "index.html", b'class="md-button" href="console/"', b'class="md-button" href="data/"')
     (spoilt / "assets" / "duckdb" / "more.js").write_text("alert(1)")
     (spoilt / "assets" / "duckdb" / "arrow.js").unlink()
     found = "\n".join(differences(spoilt))
@@ -313,6 +325,7 @@ def test_the_check_sees_a_changed_engine_script_example_and_page(site: Built, tm
         "console-engine.js is not this version's",
         "“How active is each layer, on average over its heads?” is not the file's",
         "data/index.html: loads a part of the console",
+        "index.html: does not lead to the console",
         "more.js is no file of the console",
         "arrow.js is missing",
     ):

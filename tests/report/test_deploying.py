@@ -112,7 +112,7 @@ def test_the_workflow_calls_targets_of_the_makefile_and_pinned_actions_only() ->
     assert set(called) <= targets
     for variable in re.findall(r"\b([A-Z_]+)=", commands):
         assert re.search(rf"^{variable} \?=", makefile, re.MULTILINE), variable
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]) for step in steps if "uses" in step)
     order = [step.get("run", step.get("uses", "")) for step in workflow["jobs"]["build"]["steps"]]
     assert "upload-pages-artifact" in order[-1]
     assert workflow["permissions"] == {"contents": "read"}

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from browsing import Watched, needs_browser, served
+from browsing import Watched, needs_browser, served, visiting
 from planted_calibration import OWN, add_calibration
 from planting import PLANTED, figures_of, write_counters
 from playwright.sync_api import Browser, Locator, Page, Position
 from selectolax.lexbor import LexborHTMLParser
 
 from report import check, figure_controls, figures, publish
-from report.build import Built
-from report.check.page import read_page
+from report.build import Built, build
+from report.check.page import parse, read_page
 from report.check.pages import Pages
 from report.check.thresholds import compare_thresholds
 from report.facts import Ledger, inert
@@ -38,14 +38,6 @@ Judge = Callable[[str, str, str], list[str]]
 @pytest.fixture(scope="module")
 def address(small: Built) -> Iterator[str]:
     yield from served(small.site)
-
-
-@pytest.fixture
-def watched(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    made = Watched(browser, address, **getattr(request, "param", {}))
-    yield made
-    assert made.complaints == []
-    made.context.close()
 
 
 def first(page: Page) -> Locator:
@@ -347,6 +339,25 @@ def test_changed_words_of_the_controls_are_caught(judge: Judge, before: str, aft
     assert said in found
 
 
+def test_a_segment_leads_to_the_table_of_its_own_runs_heads(tmp_path: Path) -> None:
+    counters = write_counters(tmp_path / "c.duckdb", PLANTED)
+    write_counters(counters, PLANTED, run_id="other")
+    with duckdb.connect(str(counters)) as connection:
+        connection.execute("update run set model = 'other', weights_sha256 = repeat('3', 64) where run_id = 'other'")
+    made = build(counters, tmp_path / "site", tmp_path / "h.duckdb", figures_of(tmp_path))
+    page = f"{FIGURE}index.html"
+    text = (made.site / page).read_text(encoding="utf-8")
+    with duckdb.connect(str(made.published), read_only=True) as connection:
+        _, recount = check.compare_file(connection, {}, check.read_ledger(made.site))
+        shown = {name: read_page(made.site, made.site / name) for name in (page, "figures/other/activation/index.html")}
+        assert [about_of(kept.html)["table"] for kept in shown.values()] == ["heads/toy/", "heads/other/"]
+        assert list(compare_thresholds(made.site, shown, Pages(recount))) == []
+        # The other table is there and has heads of these names: only the run tells them apart.
+        shown[page] = parse(page, text.replace(as_written('"heads/toy/"'), as_written('"heads/other/"'), 1))
+        found = list(compare_thresholds(made.site, shown, Pages(recount)))
+    assert found == [f"{page}: controls: its heads are not described at heads/other/"]
+
+
 def as_written(text: str) -> str:
     """A piece of JSON as it stands in an attribute of a page."""
     return inert(text)
@@ -375,27 +386,27 @@ def test_the_mark_is_the_largest_threshold_within_the_budget(tmp_path: Path, ris
 
 def test_the_addresses_that_the_page_builds_are_those_of_the_heads(small: Built) -> None:
     home = Home("toy", "toy")
-    about = json.loads(controls_in(small.site / FIGURE / "index.html"))
+    about = about_of((small.site / FIGURE / "index.html").read_text(encoding="utf-8"))
     assert about["table"] == home.table
     # As figure-controls.js does it.
     assert f"{about['table']}L0H1/" == home.head(0, 1)
 
 
-def controls_in(path: Path) -> str:
-    """What the controls of a page say, as JSON."""
-    node = LexborHTMLParser(path.read_text(encoding="utf-8")).css_first("[data-module=figure-controls]")
+def about_of(page: str) -> dict[str, object]:
+    """What the controls of a page say."""
+    node = LexborHTMLParser(page).css_first("[data-module=figure-controls]")
     assert node is not None
-    return node.attributes["data-about"] or ""
+    found: dict[str, object] = json.loads(node.attributes["data-about"] or "")
+    return found
 
 
 @needs_browser
 def test_a_page_that_is_opened_from_a_file_can_be_moved_too(browser: Browser, small: Built) -> None:
-    page = browser.new_page()
-    page.goto((small.site / FIGURE / "index.html").as_uri())
-    page.get_by_role("slider", name="Threshold").press("ArrowLeft")
-    page.wait_for_function("document.querySelector('.figure-told').textContent === 'Moved to a ratio of 0.459'")
-    first(page).locator(".chart-stage").focus()
-    page.keyboard.press("ArrowRight")
-    first(page).locator(".figure-panel a").first.wait_for()
-    assert str(first(page).locator(".figure-panel a").first.get_attribute("href")).endswith("/heads/toy/L0H0/")
-    page.close()
+    with visiting(browser, f"{small.site.as_uri()}/") as visitor:
+        page = visitor.visit(f"{FIGURE}index.html")
+        page.get_by_role("slider", name="Threshold").press("ArrowLeft")
+        page.wait_for_function("document.querySelector('.figure-told').textContent === 'Moved to a ratio of 0.459'")
+        first(page).locator(".chart-stage").focus()
+        page.keyboard.press("ArrowRight")
+        first(page).locator(".figure-panel a").first.wait_for()
+        assert str(first(page).locator(".figure-panel a").first.get_attribute("href")).endswith("/heads/toy/L0H0/")

@@ -5,26 +5,19 @@ import io
 from collections.abc import Iterator
 
 import pytest
-from browsing import Watched, needs_browser, served
+from browsing import Watched, needs_browser, served, visiting
 from playwright.sync_api import Browser, Page, expect
 
 from report.build import Built
 
 pytestmark = needs_browser
 PLACE = "heads/toy/"
+EVERY = [f"L{layer}H{head}" for layer in range(8) for head in range(3)]
 
 
 @pytest.fixture(scope="module")
 def address(exemplary: Built) -> Iterator[str]:
     yield from served(exemplary.site)
-
-
-@pytest.fixture
-def watched(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    made = Watched(browser, address, **getattr(request, "param", {}))
-    yield made
-    assert made.complaints == []
-    made.context.close()
 
 
 def opened(watched: Watched, place: str = PLACE) -> Page:
@@ -44,17 +37,20 @@ def settled(page: Page, count: str) -> None:
 @pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
 def test_without_a_script_every_head_stands_there_with_its_values(watched: Watched) -> None:
     watched.page.goto(watched.address + PLACE)
-    assert names(watched.page) == [f"L{layer}H{head}" for layer in range(8) for head in range(3)]
+    assert names(watched.page) == EVERY
     row = watched.page.locator("tr[data-row=L2H1]").inner_text()
     assert row.split()[:2] == ["L2H1", "2"]
     assert "88.0" in row
 
 
 def test_from_a_file_the_table_works_as_well(browser: Browser, exemplary: Built) -> None:
-    page = browser.new_page()
-    page.goto((exemplary.site / PLACE / "index.html").as_uri())
-    settled(page, "All 24 heads.")
-    page.close()
+    with visiting(browser, f"{exemplary.site.as_uri()}/") as visitor:
+        page = opened(visitor, f"{PLACE}index.html")
+        settled(page, "All 24 heads.")
+        assert names(page) == EVERY
+        page.get_by_label("Head or label").fill("L2H")
+        settled(page, "3 of 24 heads.")
+        assert names(page) == ["L2H0", "L2H1", "L2H2"]
 
 
 def test_a_click_on_a_column_sorts_by_it_and_another_turns_it_round(watched: Watched) -> None:
@@ -134,11 +130,18 @@ def test_what_is_shown_is_what_is_downloaded(watched: Watched) -> None:
 
 def test_a_head_leads_to_its_page_and_back_with_the_table_alive(watched: Watched) -> None:
     page = opened(watched)
+    page.evaluate("window.before = true")
     page.locator("tbody a", has_text="L2H1").click()
     page.wait_for_url("**/heads/toy/L2H1/")
+    # The window is the same: no page was loaded anew.
+    expect(page.locator("article h1")).to_have_text("L2H1 – toy")
+    assert page.evaluate("window.before")
     page.locator("[data-heads=steps]").get_by_role("link", name="all heads").click()
     page.wait_for_url("**/heads/toy/")
+    expect(page.locator("article h1")).to_contain_text("Heads of toy")
     settled(page, "All 24 heads.")
+    assert names(page) == EVERY
+    assert page.evaluate("window.before")
 
 
 @pytest.mark.parametrize(
