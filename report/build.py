@@ -82,6 +82,8 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     refuse_unwritable(published)
     refuse_foreign(site)
     shown = figures.load(folder) if folder else figures.load()
+    if not shown:
+        raise UsageRefusal("no figure files (.toml) there", str(folder), "copy those that you want from report/figures")
     publish.open_counters(counters).close()
     inputs = digest(counters, folder, options)
     if up_to_date(site, published, inputs):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, queries, statistics
+from report import definitions, opening, queries, statistics
 from report.errors import DatabaseRefusal
 from report.figures import Figure
 
@@ -26,17 +26,9 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
     """
     if not path.is_file():
         raise DatabaseRefusal("no such file", path.name, "measure first with: make report, or python -m extract run runs/embedded.toml")
-    with path.open("rb") as file:
-        opening = file.read(16)
-    if opening[8:12] != b"DUCK":
-        kind = "looks like a Git LFS pointer" if opening.startswith(b"version https") else "its first bytes are not DuckDB's"
-        raise DatabaseRefusal(f"not a DuckDB file: {kind}", path.name, "give the counters file that python -m extract run wrote")
-    try:
+    opening.refuse_foreign(path)
+    with opening.told(path):
         connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
-    except duckdb.Error as error:
-        what = str(error).splitlines()[0]
-        fix = "pip install -U duckdb" if "version number" in what else "restore the file from a backup, or measure again"
-        raise DatabaseRefusal(f"DuckDB cannot open it: {what}", path.name, fix) from error
     tables = {name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal").fetchall()}
     if not {"schema_version", "run", "shard", "shard_stat", "published_count"} <= tables:
         raise DatabaseRefusal(
@@ -83,7 +75,7 @@ def copy_counters(counters: Path, target: Path) -> None:
 
     A published file serves as well – it holds its counters – so what an earlier report added to it is left behind.
     """
-    with duckdb.connect() as connection:
+    with opening.told(counters), duckdb.connect() as connection:
         connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         source = "counters"

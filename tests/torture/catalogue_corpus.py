@@ -22,7 +22,7 @@ CASES = (
     corpus_case("20-no-match", "a pattern that nothing matches", 4, r"no files match '\*\.text'", corpus="texts/*.text"),
     corpus_case("21-corpus-empty", "an empty file", 4, "0 tokens", "give a corpus with text", corpus="a.txt", prepare=write("a.txt", "")),
     corpus_case("21-corpus-whitespace", "nothing but white space", 4, "0 tokens", corpus="a.txt", prepare=write("a.txt", " \n\t\r\n ")),
-    corpus_case("22-shorter-than-a-window", "a text shorter than one window", 4, "the text fills 0 windows", "--window",
+    corpus_case("22-shorter-than-a-window", "a text shorter than one window", 4, "4 tokens < window 16", "lower --window",
                 corpus="a.txt", prepare=write("a.txt", "the city")),
     corpus_case("22-shorter-than-the-windows", "a text that fills fewer windows than asked for", 4, r"the text fills \d+ windows", "--windows",
                 flags=("--windows", "5000")),

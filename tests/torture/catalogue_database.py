@@ -2,10 +2,11 @@
 
 Three of these rows ask for more than is there: `today` says what, and is the place to tighten."""
 
+import struct
 from pathlib import Path
 
 from catalogue import Case, build_case
-from conditions import both, data, database, opened_by_another, remove, second_run, write
+from conditions import both, data, database, foreign_log, opened_by_another, remove, second_run, write
 
 _INTO = ("extract", "run", "toy.toml", "--out", "done.duckdb")
 _LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
@@ -15,6 +16,7 @@ _MIGRATE = "an older schema is refused, not migrated into a new file"
 
 
 def _into(id: str, what: str, exit: int, *words: str, prepare: object, flags: tuple[str, ...] = (), **options: object) -> Case:
+    options = {"changes": ("done.duckdb.work",)} | options
     return Case(id, what, (*_INTO, *flags), words, exit, prepare, **options)  # type: ignore[arg-type]
 
 
@@ -29,7 +31,12 @@ def _middle(whole: bytes) -> bytes:
 
 
 def _version(whole: bytes) -> bytes:
-    return whole[:12] + (999).to_bytes(8, "little") + whole[20:]
+    """As a DuckDB to come would write its first block: another version, and a checksum that fits."""
+    block = whole[8:12] + (9999).to_bytes(8, "little") + whole[20:4096]
+    checksum = 5381
+    for (word,) in struct.iter_unpack("<Q", block):
+        checksum ^= word * 0xBF58476D1CE4E5B9 % 2**64
+    return checksum.to_bytes(8, "little") + block + whole[4096:]
 
 
 def _alone(*prepares: object) -> object:
@@ -59,17 +66,20 @@ def _fresh(folder: Path) -> None:
 _UNCHECKED = (
     "alter table shard_stat rename to checked",
     "create table shard_stat as from checked",
+    "comment on table shard_stat is 'Sums of an older Headcount.'",
+    *(f"comment on column shard_stat.{column} is 'Its {column}.'"
+      for column in ("run_id", "shard", "layer", "head", "measure", "n", "total", "total_of_squares")),
     "update shard_stat set total = 'nan'::double, total_of_squares = 'inf'::double where layer = 0 and head = 0 and measure = 'entropy'",
     "drop table checked",
 )
-_HOSTILE = "update worked_token set token = '</script><script>alert(1)</script>', before = '[x](javascript:alert(1))' where head = 0"
+_HOSTILE = "update worked_token set token = '</script><script>alert(1)</script>', text_before = '[x](javascript:alert(1))' where head = 0"
 _ALL = ("shard", "shard_stat", "shard_histogram", "worked_token")
 
 CASES = (
     _into("38-name-used", "a name that stands for another run", 7, r"differs in dtype \(float32, now float64\)", "--name",
-          prepare=lambda folder: None, flags=("--dtype", "float64")),
+          prepare=lambda folder: None, flags=("--dtype", "float64"), changes=()),
     _into("41-locked", "a database that another process has open", 5, r"process \d+ has the file open", "close it",
-          prepare=opened_by_another("done.duckdb.work"), changes=("done.duckdb.work",)),
+          prepare=opened_by_another("done.duckdb.work")),
     build_case("41-report-of-a-locked-file", "a report of a file that is being written", 5, r"process \d+ has the file open", "close it",
                prepare=opened_by_another("planted.duckdb")),
     *_foreign("an-empty-file", "", "empty"),
@@ -84,8 +94,8 @@ CASES = (
                prepare=data("planted.duckdb", lambda whole: whole[: len(whole) // 2])),
     build_case("43-report-of-a-bad-checksum", "a report of a database whose bytes have changed", 7, "damaged|cannot open it", "restore",
                today=_BLOCK, prepare=data("planted.duckdb", _middle)),
-    _into("44-log-of-nothing", "a log that cannot be replayed", 7, "damaged|WAL", "move it away|restore", today=_SALVAGE,
-          prepare=write("done.duckdb.work.wal", b"no log at all" * 50)),
+    _into("44-log-of-another-file", "a log that cannot be replayed", 7, "damaged|WAL", "move it away|restore", today=_SALVAGE,
+          prepare=foreign_log("done.duckdb.work"), changes=("done.duckdb.work", "done.duckdb.work.wal")),
     _into("45-newer-duckdb", "a file of a newer DuckDB", 7, "written by a newer DuckDB", "pip install -U duckdb",
           prepare=_alone(data("done.duckdb", _version))),
     build_case("45-report-of-a-newer-duckdb", "a report of a file of a newer DuckDB", 7, "newer DuckDB", "pip install -U duckdb",

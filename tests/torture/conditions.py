@@ -202,3 +202,18 @@ def hub_that_says(code: int, error: str) -> Prepare:
 def absent_package(name: str) -> Prepare:
     """A package that Python does not find: the first on its path raises what Python raises."""
     return write(f"absent/{name}/__init__.py", f'raise ModuleNotFoundError("No module named {name!r}", name={name!r})\n')
+
+
+def foreign_log(name: str) -> Prepare:
+    """The log of another database lies beside this one, as after a copy of the wrong files."""
+
+    def prepare(folder: Path) -> None:
+        code = (
+            "import duckdb, os; con = duckdb.connect('other.duckdb'); con.execute('pragma disable_checkpoint_on_shutdown'); "
+            "con.execute('create table x as from range(9)'); con.execute('insert into x from range(99)'); os._exit(0)"
+        )
+        subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+        (folder / "other.duckdb.wal").rename(folder / f"{name}.wal")
+        (folder / "other.duckdb").unlink()
+
+    return prepare

@@ -23,7 +23,8 @@ CASES = cases()
 BESIDE = re.compile(r"warning: |(loading|measuring|hashing|publishing|asking|rendering|checking|not published yet|interrupted)\b")
 # A file of this size is a sparse one: its first bytes and its size stand for it.
 LARGE = 2**26
-SECONDS = 60
+# Whatever the input, no command may take longer or want more memory, beyond what it has when it begins.
+SECONDS, MEMORY = 25, 3 * 2**30
 
 Run = Callable[[Case, Path], tuple[int, str, str]]
 
@@ -117,7 +118,7 @@ def check_lines(case: Case, out: str, err: str) -> None:
 def test_the_catalogue_has_every_row_and_no_id_twice() -> None:
     ids = [case.id for case in CASES]
     assert len(set(ids)) == len(ids)
-    assert {case.row for case in CASES} >= set(range(1, 63))
+    assert {case.row for case in CASES} >= set(range(1, 73))
     assert [case.id for case in CASES if case.today and case.skip] == []
 
 
@@ -138,7 +139,9 @@ def test_bad_input_is_told_in_one_line_and_changes_nothing(
         if case.fresh:
             code, out, err = fresh(case, folder, tmp_path / "cache")
         else:
-            limits = {"memory": case.memory, "file_bytes": case.file_bytes, "stop": case.stop}
+            # The charts' renderer reserves far more address space than it uses.
+            charts = case.argv[0] == "report" and (case.exit == 0 or case.stop is not None)
+            limits = {"memory": case.memory or (None if charts else MEMORY), "file_bytes": case.file_bytes, "stop": case.stop}
             code, out, err = zygote.run(case.argv[0], case.argv[1:], folder, env=dict(case.env), **limits)
     assert code == case.exit, err
     check_lines(case, out, err)
