@@ -202,8 +202,12 @@ def _parquet(file: Path, longest: int) -> Iterator[Document]:
         columns = [name for name in ("text", "title") if name in table.schema_arrow.names]
         for batch in table.iter_batches(batch_size=1024, columns=columns):
             yield from ((row["text"], row.get("title")) for row in batch.to_pylist() if row["text"] is not None)
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise CorpusRefusal(f"not a Parquet file: {str(error).splitlines()[0]}", file.name, "write it again") from error
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        # What the system says of a file has a number; what Arrow says of its content has none.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        told = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CorpusRefusal(f"not a Parquet file: {told}", file.name, "write it again") from error
 
 
 def _decoded(data: bytes, file: Path, offset: int) -> str:

@@ -221,7 +221,9 @@ class Store:
         self.published_at = time.monotonic()
         snapshot = self.out.with_name(self.out.name + ".snapshot")
         # Only the holder of the lock comes here, so a file of this name is what a killed process left.
-        snapshot.unlink(missing_ok=True)
+        left = (snapshot, snapshot.with_name(snapshot.name + ".wal"))
+        for path in left:
+            path.unlink(missing_ok=True)
         try:
             with told(snapshot):
                 self.con.execute(f"attach {quoted(snapshot)} as snapshot (storage_version '{STORAGE_VERSION}')")
@@ -233,4 +235,5 @@ class Store:
             snapshot.replace(self.out)
             sync(self.out.parent)
         finally:
-            snapshot.unlink(missing_ok=True)
+            for path in left:
+                path.unlink(missing_ok=True)

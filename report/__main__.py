@@ -1,6 +1,7 @@
 """The command line of the report: build a site from a counters file, check a built one against its file, set two runs side by side."""
 
 import errno
+import io
 import signal
 import sys
 import traceback
@@ -126,6 +127,9 @@ def main() -> None:
     """Run the command line: refusals and usage errors are one line on stderr with their exit code."""
     signal.signal(signal.SIGTERM, interrupt)
     debug = "--debug" in sys.argv
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal without the sign for an arrow is no reason to say nothing.
+        sys.stdout.reconfigure(errors="replace")
     try:
         # typer turns an interruption into this code, without a word.
         code = app(standalone_mode=False) or 0

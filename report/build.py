@@ -79,12 +79,13 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     counters, site, published = counters.resolve(), site.resolve(), published.resolve()
     if counters == published:
         raise UsageRefusal("the published file would replace the counters", published.name, "give --publish another name")
-    refuse_unwritable(published)
-    refuse_foreign(site)
+    # First what is read: nothing is made for a name that is misspelt.
+    publish.open_counters(counters).close()
     shown = figures.load(folder) if folder else figures.load()
     if not shown:
         raise UsageRefusal("no figure files (.toml) there", str(folder), "copy those that you want from report/figures")
-    publish.open_counters(counters).close()
+    refuse_unwritable(published)
+    refuse_foreign(site)
     inputs = digest(counters, folder, options)
     if up_to_date(site, published, inputs):
         return built(site, published, fresh=False)

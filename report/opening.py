@@ -44,6 +44,8 @@ def _refusal(said: str, path: Path) -> Refusal | None:
         holder = re.search(r"PID (\d+)", said)
         who = f"process {holder[1]}" if holder else "another process"
         return EnvironmentRefusal(f"{who} has the file open", path.name, "close it, or wait for it, and run the same command again")
+    if "Could not write file" in said:
+        return EnvironmentRefusal("a copy of it cannot be written", path.name, "free some space and run the same command again")
     if "No space left" in said or "Out of disk" in said:
         return EnvironmentRefusal("the disk is full", path.name, "free some space and run the same command again")
     if "newer version of DuckDB" in said or "version number" in said:
