@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, opening, queries, statistics
+from report import definitions, opening, queries, statistics, unmeasured
 from report.errors import DatabaseRefusal
 from report.figures import Figure
 
@@ -57,6 +57,7 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
         copy_counters(counters, temporary)
         with duckdb.connect(str(temporary)) as connection:
             refuse_unfinished(connection, counters, allow_partial)
+            unmeasured.leave_out(connection)
             definitions.add(connection, shown)
             statistics.create(connection)
             add_views(connection)

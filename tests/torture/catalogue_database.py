@@ -2,11 +2,12 @@
 
 Three of these rows ask for more than is there: `today` says what, and is the place to tighten."""
 
+import json
 import struct
 from pathlib import Path
 
 from catalogue import Case, build_case
-from conditions import both, data, database, foreign_log, opened_by_another, remove, second_run, write
+from conditions import both, data, database, foreign_log, opened_by_another, own_figure, remove, second_run, write
 
 _INTO = ("extract", "run", "toy.toml", "--out", "done.duckdb")
 _LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
@@ -56,6 +57,12 @@ def _no_data(folder: Path) -> None:
 def _inert(folder: Path) -> None:
     pages = [path for path in (folder / "site").rglob("*.html") if "<script>alert" in path.read_text(encoding="utf-8")]
     assert pages == [], pages
+
+
+def _counted_as_none(folder: Path) -> None:
+    for path in (folder / "site").rglob("*.json"):
+        # Raises where a number is none.
+        json.loads(path.read_text(encoding="utf-8"), parse_constant=int)
 
 
 def _fresh(folder: Path) -> None:
@@ -121,8 +128,9 @@ CASES = (
         f"delete from {table} where layer > 0 or head > 0" for table in ("head", "shard_stat", "shard_histogram", "worked_token")),
         "update run set layers = 1, heads_per_layer = 1 where run_id = 'toy'")),
     build_case("49-no-run", "a file without a run", 7, "the file holds no run", prepare=database("planted.duckdb", "delete from run")),
-    build_case("50-not-finite", "values that are none, in an old file", 0, r"warning: 4 values .*not finite", "n/a",
-               prepare=database("planted.duckdb", *_UNCHECKED)),
+    build_case("50-not-finite", "values that are none, in an old file", 0, "warning: 4 values are not finite", "left out",
+               today="such a head is left out of the measure's figures and tables: there is no n/a in its place",
+               prepare=both(database("planted.duckdb", *_UNCHECKED), own_figure("entropy")), after=_counted_as_none),
     Case("51-not-comparable", "two runs of other windows", ("report", "diff", "planted.duckdb", "toy", "other"),
          ("cannot be compared head by head", "window"), 7, second_run(tokens=50)),
     Case("51-other-shapes", "two runs of other shapes", ("report", "diff", "planted.duckdb", "toy", "other"),

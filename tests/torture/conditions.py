@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -126,6 +127,12 @@ def figure(before: str, after: str) -> Prepare:
         path.write_text(text.replace(before, after), encoding="utf-8")
 
     return prepare
+
+
+def own_figure(name: str) -> Prepare:
+    """One more of the package's own figures is shown."""
+    source = Path(__file__).parents[2] / "report" / "figures" / f"{name}.toml"
+    return lambda folder: shutil.copy(source, folder / "figures") and None
 
 
 def database(name: str, *statements: str) -> Prepare:
