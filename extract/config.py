@@ -35,8 +35,8 @@ class RunConfig:
 
     `window` counts tokens, the start token included; `windows` are cut into `shards` of whole windows, and `calibration_windows` after them
     are held out for the mean outputs; `examples` keeps text around tokens on which heads write; `repeated_windows` of random tokens repeat
-    a piece of `repeated_tokens` so that it stands there `repeated_copies` times; a longer line of the corpus than `max_line_bytes` is refused,
-    which changes no counter; `batch` is windows per forward pass (None: by the device);
+    a piece of `repeated_tokens` so that it stands there `repeated_copies` times; a line of
+    the corpus longer than `max_line_bytes` is refused, which changes no counter; `batch` is windows per forward pass (None: by the device);
     `weights_sha256`, where given, is what the weight files must hash to."""
 
     name: str

@@ -50,7 +50,9 @@ def identify(corpus: str, longest: int = RunConfig.max_line_bytes) -> str:
 
 
 def read(corpus: str, longest: int = RunConfig.max_line_bytes) -> Corpus:
-    """Every document of the corpus, whose lines, or texts of a Parquet file, are of `longest` bytes or fewer. Raises CorpusRefusal for what is missing, unreadable, no text, too large or empty."""
+    """Every document of the corpus, whose lines are of `longest` bytes or fewer.
+
+    Raises CorpusRefusal for what is missing, unreadable, no text, too large or empty."""
     files = _files(corpus)
     documents: list[str] = []
     titles: list[str | None] = []

@@ -2,7 +2,6 @@
 
 Each class is one exit code of the command line (0 is success, 1 a bug, 130 an interruption)."""
 
-
 # Characters of each part of the line: what is quoted from a hostile file may be of any length.
 LONGEST = 2000
 

@@ -139,8 +139,8 @@ def main() -> None:
         print(refusal, file=sys.stderr)
         sys.exit(refusal.exit_code)
     except USAGE_ERROR as error:
-        told = getattr(error, "format_message", error.__str__)
-        what = " ".join(told().split()).rstrip(".")
+        message = getattr(error, "format_message", error.__str__)
+        what = " ".join(message().split()).rstrip(".")
         print(f"error: {what} (command line); fix: see python -m report --help", file=sys.stderr)
         sys.exit(2)
     except ImportError as error:
@@ -151,9 +151,9 @@ def main() -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        refusal = unforeseen(error)
-        print(refusal, file=sys.stderr)
-        sys.exit(refusal.exit_code)
+        told = unforeseen(error)
+        print(told, file=sys.stderr)
+        sys.exit(told.exit_code)
     if code == INTERRUPTED:
         what = "interrupted; the last good site is untouched"
         print(f"error: {what} (command line); fix: run the same command again", file=sys.stderr)

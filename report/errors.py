@@ -2,7 +2,6 @@
 
 Exit codes: 2 usage, 5 environment, 7 database; `check` ends with 1 when it finds a difference."""
 
-
 # Characters of each part of the line: what is quoted from a hostile file may be of any length.
 LONGEST = 2000
 

@@ -74,7 +74,9 @@ def corpus_case(id: str, what: str, exit: int, *words: str, corpus: str = "texts
     return run_case(id, what, exit, *words, flags=flags, **options)
 
 
-def build_case(id: str, what: str, exit: int, *words: str, counters: str = "planted.duckdb", flags: tuple[str, ...] = (), **options: object) -> Case:
+def build_case(
+    id: str, what: str, exit: int, *words: str, counters: str = "planted.duckdb", flags: tuple[str, ...] = (), **options: object
+) -> Case:
     """A case of `report build` with the figure of activation."""
     argv = ("report", "build", counters, "--out", "site", "--publish", "p.duckdb", "--figures", "figures", *flags)
     options = {"changes": () if exit else ("site", "site/*", "p.duckdb"), "slow": not exit} | options

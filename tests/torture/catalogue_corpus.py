@@ -13,9 +13,12 @@ _SURROGATE = json.dumps({"text": "the city \ud800 and the river " * 60})
 
 def _sizes(key: str, value: int, least: int) -> Case:
     told = rf"{key} is {value}", f"from {least} to"
-    return run_case(f"31-{key}-{value}".replace("--", "-minus-"), f"{key} of {value}", 2, *told, prepare=run_file(**{key: value}), changes=())
+    return run_case(
+        f"31-{key}-{value}".replace("--", "-minus-"), f"{key} of {value}", 2, *told, prepare=run_file(**{key: value}), changes=()
+    )
 
 
+# fmt: off
 CASES = (
     corpus_case("20-corpus-missing", "no such text", 4, "No such file or directory", "check the path", corpus="nope"),
     corpus_case("20-no-readable-files", "a folder without readable files", 4, "no files match 'toy'", r"\.txt", corpus="toy"),
@@ -24,7 +27,8 @@ CASES = (
     corpus_case("21-corpus-whitespace", "nothing but white space", 4, "0 tokens", corpus="a.txt", prepare=write("a.txt", " \n\t\r\n ")),
     corpus_case("22-shorter-than-a-window", "a text shorter than one window", 4, "4 tokens < window 16", "lower --window",
                 corpus="a.txt", prepare=write("a.txt", "the city")),
-    corpus_case("22-shorter-than-the-windows", "a text that fills fewer windows than asked for", 4, r"the text fills \d+ windows", "--windows",
+    corpus_case("22-shorter-than-the-windows", "a text that fills fewer windows than asked for", 4, r"the text fills \d+ windows",
+                "--windows",
                 flags=("--windows", "5000")),
     corpus_case("23-not-utf8", "bytes that are no UTF-8", 4, r"not UTF-8 at byte 4 \(a\.txt\)", "plain UTF-8", corpus="a.txt",
                 prepare=write("a.txt", b"the \xff city")),
@@ -34,12 +38,15 @@ CASES = (
                 prepare=write("a.txt", _MARKED)),
     corpus_case("24-lone-surrogates", "halves of pairs of surrogates", 0, "warning: 60 lone surrogates", corpus="a.jsonl",
                 prepare=write("a.jsonl", _SURROGATE)),
-    corpus_case("25-long-line", "a line longer than the cap", 4, r"longer than 64 MiB \(a\.jsonl, line 1\)", "--max-line-bytes", corpus="a.jsonl",
+    corpus_case("25-long-line", "a line longer than the cap", 4, r"longer than 64 MiB \(a\.jsonl, line 1\)", "--max-line-bytes",
+                corpus="a.jsonl",
                 prepare=sparse("a.jsonl", 2**26 + 2)),
-    corpus_case("25-long-line-of-text", "a .txt of one line longer than the cap", 4, r"longer than 64 MiB \(a\.txt, line 1\)", "--max-line-bytes",
+    corpus_case("25-long-line-of-text", "a .txt of one line longer than the cap", 4, r"longer than 64 MiB \(a\.txt, line 1\)",
+                "--max-line-bytes",
                 corpus="a.txt", prepare=sparse("a.txt", 2**26 + 2)),
     corpus_case("25-own-cap", "a line longer than the cap that was asked for", 4, r"longer than 1,000 bytes \(a\.jsonl, line 2\)",
-                "--max-line-bytes", corpus="a.jsonl", flags=("--max-line-bytes", "1000"), prepare=write("a.jsonl", f'{{"text": "x"}}\n{_LONG}')),
+                "--max-line-bytes", corpus="a.jsonl", flags=("--max-line-bytes", "1000"), prepare=write("a.jsonl",
+                f'{{"text": "x"}}\n{_LONG}')),
     corpus_case("25-cap-raised", "the same line with a higher cap", 0, "4 heads on 60 tokens", corpus="a.jsonl",
                 flags=("--max-line-bytes", "10000"), prepare=write("a.jsonl", _LONG)),
     corpus_case("26-compressed", "a compressed file", 4, "compressed corpora are not read", "unpack it first", corpus="a.txt.gz",
@@ -55,11 +62,13 @@ CASES = (
                 prepare=lambda folder: (folder / "a.txt").touch(0o000), skip="root may read every file" if os.geteuid() == 0 else ""),
     corpus_case("28-pipe", "a pipe", 4, r"not a regular file \(a\.txt\)", corpus="a.txt", prepare=fifo("a.txt")),
     corpus_case("28-pipe-in-a-folder", "a pipe in a folder of texts", 4, r"not a regular file \(b\.txt\)", prepare=fifo("texts/b.txt")),
-    corpus_case("28-link-in-a-circle", "a link to itself", 4, "cannot be read: ", r"a\.txt", corpus="a.txt", prepare=link("a.txt", "a.txt")),
+    corpus_case("28-link-in-a-circle", "a link to itself", 4, "cannot be read: ", r"a\.txt", corpus="a.txt", prepare=link("a.txt",
+                "a.txt")),
     corpus_case("28-file-as-a-folder", "a file where a folder is named", 4, "Not a directory", corpus="texts/0.txt/a.txt"),
     corpus_case("29-special-tokens", "text that equals a special token", 0, "warning: 60 places in a.txt equal a special token",
                 corpus="a.txt", prepare=write("a.txt", "the king <|endoftext|> and the river " * 60)),
-    run_case("30-window-too-long", "a window beyond the model's context", 2, "window 65 > 64", "--window 64 or less", flags=("--window", "65")),
+    run_case("30-window-too-long", "a window beyond the model's context", 2, "window 65 > 64", "--window 64 or less", flags=("--window",
+             "65")),
     _sizes("window", 0, 4),
     _sizes("window", -5, 4),
     _sizes("window", 2**31, 4),
@@ -73,3 +82,4 @@ CASES = (
              prepare=run_file(shards=5), changes=()),
     run_case("31-flag-not-a-number", "a number that is none", 2, "'--window'", flags=("--window", "many"), changes=()),
 )
+# fmt: on

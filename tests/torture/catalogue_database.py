@@ -23,7 +23,14 @@ def _into(id: str, what: str, exit: int, *words: str, prepare: object, flags: tu
 
 def _foreign(name: str, content: str | bytes, looks: str) -> tuple[Case, Case]:
     told = r"not a DuckDB file", looks
-    run = Case(f"42-run-into-{name}", f"a run into {name}", ("extract", "run", "toy.toml", "--out", "x.duckdb"), told, 7, write("x.duckdb", content))
+    run = Case(
+        f"42-run-into-{name}",
+        f"a run into {name}",
+        ("extract", "run", "toy.toml", "--out", "x.duckdb"),
+        told,
+        7,
+        write("x.duckdb", content),
+    )
     return run, build_case(f"42-report-of-{name}", f"a report of {name}", 7, *told, counters="x.duckdb", prepare=write("x.duckdb", content))
 
 
@@ -74,14 +81,17 @@ _UNCHECKED = (
     "alter table shard_stat rename to checked",
     "create table shard_stat as from checked",
     "comment on table shard_stat is 'Sums of an older Headcount.'",
-    *(f"comment on column shard_stat.{column} is 'Its {column}.'"
-      for column in ("run_id", "shard", "layer", "head", "measure", "n", "total", "total_of_squares")),
+    *(
+        f"comment on column shard_stat.{column} is 'Its {column}.'"
+        for column in ("run_id", "shard", "layer", "head", "measure", "n", "total", "total_of_squares")
+    ),
     "update shard_stat set total = 'nan'::double, total_of_squares = 'inf'::double where layer = 0 and head = 0 and measure = 'entropy'",
     "drop table checked",
 )
 _HOSTILE = "update worked_token set token = '</script><script>alert(1)</script>', text_before = '[x](javascript:alert(1))' where head = 0"
 _ALL = ("shard", "shard_stat", "shard_histogram", "worked_token")
 
+# fmt: off
 CASES = (
     _into("38-name-used", "a name that stands for another run", 7, r"differs in dtype \(float32, now float64\)", "--name",
           prepare=lambda folder: None, flags=("--dtype", "float64"), changes=()),
@@ -97,7 +107,8 @@ CASES = (
           prepare=_alone(data("done.duckdb", lambda whole: whole[: len(whole) // 2]))),
     _into("43-bad-checksum", "a database whose bytes have changed", 7, "damaged", "restore it from a copy", today=_BLOCK,
           prepare=_alone(data("done.duckdb", _middle))),
-    build_case("43-report-of-a-truncated-file", "a report of a database that is cut off", 7, "damaged|cannot open it", "restore", today=_BLOCK,
+    build_case("43-report-of-a-truncated-file", "a report of a database that is cut off", 7, "damaged|cannot open it", "restore",
+               today=_BLOCK,
                prepare=data("planted.duckdb", lambda whole: whole[: len(whole) // 2])),
     build_case("43-report-of-a-bad-checksum", "a report of a database whose bytes have changed", 7, "damaged|cannot open it", "restore",
                today=_BLOCK, prepare=data("planted.duckdb", _middle)),
@@ -111,16 +122,20 @@ CASES = (
           prepare=_alone(database("done.duckdb", "insert into schema_version values (999)"))),
     _into("46-older-schema", "a file of an older Headcount", 7, "schema version 1, older than", "measure again", today=_MIGRATE,
           prepare=_alone(database("done.duckdb", "update schema_version set version = 1"))),
-    build_case("46-report-of-a-newer-schema", "a report of a file of a newer Headcount", 7, "schema version 999, newer than", "update Headcount",
+    build_case("46-report-of-a-newer-schema", "a report of a file of a newer Headcount", 7, "schema version 999, newer than",
+               "update Headcount",
                prepare=database("planted.duckdb", "insert into schema_version values (999)")),
-    build_case("46-report-of-an-older-schema", "a report of a file of an older Headcount", 7, "schema version 1, older than", today=_MIGRATE,
+    build_case("46-report-of-an-older-schema", "a report of a file of an older Headcount", 7, "schema version 1, older than",
+               today=_MIGRATE,
                prepare=database("planted.duckdb", "update schema_version set version = 1")),
     build_case("47-no-such-file", "a database that is misspelt", 7, "no such file", "measure first", counters="plantd.duckdb"),
     Case("47-check-of-no-file", "a check of a file that is misspelt", ("report", "check", "plantd.duckdb", "site"), ("no such file",), 7),
-    Case("47-diff-of-no-file", "a comparison in a file that is misspelt", ("report", "diff", "plantd.duckdb", "a", "b"), ("no such file",), 7),
+    Case("47-diff-of-no-file", "a comparison in a file that is misspelt", ("report", "diff", "plantd.duckdb", "a", "b"), ("no such file",),
+         7),
     build_case("48-unfinished", "a run that is not finished", 7, "run toy is unfinished: 3 of 4 shards", "--allow-partial",
                prepare=database("planted.duckdb", "delete from shard where shard = 3")),
-    build_case("48-unfinished-allowed", "a run that is not finished, allowed", 0, prepare=database("planted.duckdb", "delete from shard where shard = 3"),
+    build_case("48-unfinished-allowed", "a run that is not finished, allowed", 0, prepare=database("planted.duckdb",
+               "delete from shard where shard = 3"),
                flags=("--allow-partial",), after=_banner),
     build_case("49-no-rows", "a run without rows", 0, flags=("--allow-partial",), after=_no_data,
                prepare=database("planted.duckdb", *(f"delete from {table}" for table in _ALL))),
@@ -136,6 +151,8 @@ CASES = (
     Case("51-other-shapes", "two runs of other shapes", ("report", "diff", "planted.duckdb", "toy", "other"),
          ("cannot be compared head by head", "layers"), 7, second_run(layers=6)),
     build_case("52-hostile-tokens", "tokens that would run in a page", 0, prepare=database("planted.duckdb", _HOSTILE), after=_inert),
-    build_case("54-stale-pages", "pages of an earlier run", 0, prepare=both(write("site/facts.json", "{}"), write("site/figures/gone/index.html", "x")),
+    build_case("54-stale-pages", "pages of an earlier run", 0, prepare=both(write("site/facts.json", "{}"),
+               write("site/figures/gone/index.html", "x")),
                after=_fresh),
 )
+# fmt: on

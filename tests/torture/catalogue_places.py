@@ -38,6 +38,7 @@ _SITE = both(write("site/index.html", "<p>the last good site"), write("site/fact
 _FORGET = tuple(f"delete from {table} where shard = 1" for table in ("shard", "shard_stat", "shard_histogram", "example"))
 _SKEWED = both(*(database(name, *_FORGET, "update run set measured_on = '2099-01-01'") for name in ("done.duckdb", "done.duckdb.work")))
 
+# fmt: off
 CASES = (
     _out("out-is-a-folder", "texts", "a folder where a file is to be written", "the output is a folder", "name a file in it"),
     _out("out-below-a-file", "toy.toml/c.duckdb", "a file where a folder is needed", "cannot write here", "choose another --out"),
@@ -52,8 +53,10 @@ CASES = (
     build_case("39-published-is-the-counters", "counters that would be replaced", 2, "would replace the counters", "another name",
                flags=("--publish", "planted.duckdb")),
     Case("39-published-cannot-be-written", "a published file that cannot be written",
-         ("report", "build", "planted.duckdb", "--out", "site", "--publish", "/proc/p.duckdb"), ("cannot write here", "folder you may write to"), 5),
-    run_case("40-disk-full", "a disk that is full", 5, r"c\.duckdb\.(work|snapshot)", file_bytes=2**20, changes=(*BEGUN, "out/c.duckdb.work.wal"),
+         ("report", "build", "planted.duckdb", "--out", "site", "--publish", "/proc/p.duckdb"), ("cannot write here",
+         "folder you may write to"), 5),
+    run_case("40-disk-full", "a disk that is full", 5, r"c\.duckdb\.(work|snapshot)", file_bytes=2**20, changes=(*BEGUN,
+             "out/c.duckdb.work.wal"),
              today="the line names the file, not always that there is no room"),
     run_case("40-too-little-space", "a run that needs more than is free", 5, "MiB are free, the run may need", "nothing is lost",
              prepare=both(json_of("toy/config.json", n_layer=1000, n_head=16), run_file(windows=10**6, shards=10**6))),
@@ -65,7 +68,8 @@ CASES = (
     Case("55-port-out-of-range", "a port that cannot be", ("report", "serve", "site", "--port", "99999"), ("'--port'",), 2),
     build_case("56-mkdocs-missing", "a package of the report that is not installed", 5, "mkdocs is not installed", "pip install",
                prepare=absent_package("mkdocs"), env=(("PYTHONPATH", "absent"),), fresh=True),
-    run_case("56-transformers-missing", "a package of the extraction that is not installed", 5, "transformers is not installed", "pip install",
+    run_case("56-transformers-missing", "a package of the extraction that is not installed", 5, "transformers is not installed",
+             "pip install",
              prepare=absent_package("transformers"), env=(("PYTHONPATH", "absent"),), fresh=True),
     run_case("56-ray-missing", "no ray", 5, skip="no command asks for ray: one process measures"),
     run_case("57-gpu-out-of-memory", "a GPU without room", 5, skip="there is no GPU here; tests/extract/test_batch.py halves the batch"),
@@ -74,7 +78,8 @@ CASES = (
     run_case("58-no-gpu", "a GPU asked for where there is none", 5, "asked for cuda", "--device cpu", flags=("--device", "cuda"),
              skip="there is a GPU here" if Path("/dev/nvidia0").exists() else ""),
     run_case("58-gpu-lost", "a GPU that fails on the way", 5, skip="there is no GPU here that could fail"),
-    run_case("59-terminated", "a run that is asked to stop", 130, "interrupted", "shards are kept", "resume with: ", prepare=_LONG, stop=2.5,
+    run_case("59-terminated", "a run that is asked to stop", 130, "interrupted", "shards are kept", "resume with: ", prepare=_LONG,
+             stop=2.5,
              changes=(*BEGUN, "out/c.duckdb", "out/c.duckdb.work.wal"), after=_whole_shards),
     Case("60-second-writer", "two runs into one file", (*_RUN, "out/c.duckdb", "--model", "./absent", "--name", "X"),
          (r"process \d+ has the file open \(c\.duckdb\.work\)", "run the same command again"), 5, opened_by_another("out/c.duckdb.work"),
@@ -83,3 +88,4 @@ CASES = (
     Case("62-clock-in-the-future", "a run begun by a clock that was wrong", (*_RUN, "done.duckdb"), ("4 heads on 60 tokens",), 0, _SKEWED,
          ("done.duckdb", "done.duckdb.work"), after=_resumed),
 )
+# fmt: on

@@ -12,7 +12,9 @@ _DECOMPOSED = unicodedata.normalize("NFD", "Modèle d'été – 模型")
 
 
 def _ranges(name: str, edges: str, *words: str) -> Case:
-    return build_case(f"32-{name}", f"layer ranges {edges}", 2, *words, prepare=figure("ordinal = 1", f"range_edges = {edges}\nordinal = 1"))
+    return build_case(
+        f"32-{name}", f"layer ranges {edges}", 2, *words, prepare=figure("ordinal = 1", f"range_edges = {edges}\nordinal = 1")
+    )
 
 
 def _bands(name: str, edges: str, *words: str) -> Case:
@@ -46,12 +48,14 @@ def _slugged(folder: Path) -> None:
     assert any(name.rpartition("-")[2].isalnum() and len(name.rpartition("-")[2]) == 8 for name in names), names
 
 
+# fmt: off
 CASES = (
     _ranges("ranges-overlap", "[0, 3, 2, 4]", "do not ascend: 3, 2", "from low to high"),
     _ranges("ranges-beyond-depth", "[0, 2, 9]", r"do not cover layers 0\.\.3", "begin at 0 and end at 4"),
     _ranges("ranges-leave-a-gap", "[1, 2, 4]", r"do not cover layers 0\.\.3", "begin at 0 and end at 4"),
     _ranges("ranges-not-whole", "[0, 1.5, 4]", "whole layers"),
-    build_case("32-no-ranges", "no ranges at all", 2, "ranges = 0", "from 1 to 12", prepare=figure("ordinal = 1", "ranges = 0\nordinal = 1")),
+    build_case("32-no-ranges", "no ranges at all", 2, "ranges = 0", "from 1 to 12", prepare=figure("ordinal = 1",
+               "ranges = 0\nordinal = 1")),
     Case("32-ranges-of-a-table-overlap", "a table whose ranges overlap", ("extract", "import-counts", "counts.csv", *COUNTS_OPTIONS),
          (r"the layer ranges \[0, 12\) and \[11, 24\) overlap", "begin each where the last one ends"), 2,
          data("counts.csv", lambda table: table.replace(b'"[12, 24)",12,24', b'"[11, 24)",11,24'))),
@@ -62,7 +66,8 @@ CASES = (
     _bands("bands-without-edges", "[]", "two numbers or more"),
     _bands("too-many-bands", "[0, 10, 20, 30, 40, 50, 100]", "6 bands", "at most 6 edges"),
     _heads("33-bands-of-a-table-reversed", "bands of a table that do not ascend", "0.2 follows 0.5", options=("--bands", "0,.5,.2,1")),
-    _heads("33-bands-leave-values-out", "bands that leave values out", "the value 0.9 lies outside the bands 0 to 0.5", options=("--bands", "0,.5")),
+    _heads("33-bands-leave-values-out", "bands that leave values out", "the value 0.9 lies outside the bands 0 to 0.5", options=("--bands",
+           "0,.5")),
     _threshold("negative", "-1", "give a positive number"),
     _threshold("zero", "0", "give a positive number"),
     _threshold("no-number", "nan", "give a positive number"),
@@ -74,8 +79,10 @@ CASES = (
                prepare=figure('"activation_pct"', '"zzz"')),
     Case("35-figure-unknown", "a figure that is misspelt", ("report", "diff", "planted.duckdb", "toy", "other", "--figure", "activatoin"),
          ("no figure activatoin", "did you mean activation"), 2, second_run()),
-    Case("35-run-unknown", "a run that is misspelt", ("report", "diff", "planted.duckdb", "toi", "reference"), ("no run toi", "did you mean toy"), 2),
-    _heads("35-column-unknown", "a table with a column that is misspelt", "columns layer, head, valeu", "the header must be layer,head,value",
+    Case("35-run-unknown", "a run that is misspelt", ("report", "diff", "planted.duckdb", "toi", "reference"), ("no run toi",
+         "did you mean toy"), 2),
+    _heads("35-column-unknown", "a table with a column that is misspelt", "columns layer, head, valeu",
+           "the header must be layer,head,value",
            table="layer,head,valeu\n0,0,.1\n"),
     run_case("35-dtype-unknown", "a type that is misspelt", 2, "did you mean 'bfloat16'", flags=("--dtype", "float16"), changes=()),
     Case("35-command-unknown", "a command that is misspelt", ("report", "biuld"), ("Did you mean 'build'", "--help"), 2),
@@ -86,7 +93,8 @@ CASES = (
     _name("empty", "   ", "name is empty"),
     _name("turns-the-line", "a\u202eb", r"control character U\+202E"),
     _heads("36-name-of-a-table", "a table's run whose name leads elsewhere", "cannot be used", options=("--run", "../x")),
-    run_case("37-decomposed-name", "a name in decomposed letters of another script", 0, "4 heads on 60 tokens", prepare=run_file(name=_DECOMPOSED),
+    run_case("37-decomposed-name", "a name in decomposed letters of another script", 0, "4 heads on 60 tokens",
+             prepare=run_file(name=_DECOMPOSED),
              after=_composed),
     run_case("37-file-names", "files and folders with names of other scripts", 0, "4 heads on 60 tokens", flags=("--corpus", "Übung 文"),
              prepare=write("Übung 文/één.txt", "the king and the river of the city " * 60)),
@@ -94,13 +102,15 @@ CASES = (
     run_case("37-run-file-of-another-script", "a run file in another encoding", 2, "not UTF-8 at byte", "save the run file as UTF-8",
              prepare=write("toy.toml", 'name = "Modèle"'.encode("latin-1")), changes=()),
 )
+# fmt: on
 
 
 def _renamed(folder: Path) -> None:
     from workplace import sql
 
     tables = ("run", "head", "shard", "shard_stat", "shard_histogram", "worked_token")
-    sql(folder / "planted.duckdb", *(f"update {table} set run_id = 'Modèle 模型' where run_id = 'toy'" for table in tables),
-        "update run set title = 'Modèle 模型' where run_id = 'Modèle 模型'")
-
-
+    sql(
+        folder / "planted.duckdb",
+        *(f"update {table} set run_id = 'Modèle 模型' where run_id = 'toy'" for table in tables),
+        "update run set title = 'Modèle 模型' where run_id = 'Modèle 模型'",
+    )

@@ -16,12 +16,12 @@ from typing import get_type_hints
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from conftest import SEED
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from mutating import mutated, tables
+from mutating import SEED, mutated, tables
 
-from extract import config, corpus, tables as csv_tables
+from extract import config, corpus
+from extract import tables as csv_tables
 from extract.checkpoint_files import locate
 from extract.errors import Refusal
 from report import detectors, figures
@@ -146,7 +146,7 @@ def test_what_was_found_once_stays_mended(kind: str, content: bytes, tmp_path: P
 def test_whatever_the_bytes_a_reader_reads_or_refuses_in_one_line(
     kind: str, whole: bool, record: Callable[[str, str], None], tmp_path: Path
 ) -> None:
-    end = monotonic() + (45 if whole else 1.5)
+    end = monotonic() + (40 if whole else 1.5)
     strategy = READERS[kind][2]
     for number in range(10**6):
         if number and monotonic() > end:

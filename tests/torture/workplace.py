@@ -10,7 +10,8 @@ import duckdb
 import numpy as np
 
 START = "<|endoftext|>"
-WORDS = "the of and in to was is for on as with by he that at from his it an were river city music century war king author".split()
+_TEXT = "the of and in to was is for on as with by he that at from his it an were river city music century war king author"
+WORDS = _TEXT.split()
 SIZES = {"name": "Toy", "model": "./toy", "corpus": "texts", "window": 16, "windows": 4, "shards": 2, "calibration_windows": 1}
 SMALL = {"repeated_windows": 2, "repeated_tokens": 4, "dtype": "float32", "device": "cpu"}
 HEADS = "layer,head,value\n0,0,.1\n0,1,.9\n1,0,.5\n1,1,.7\n"
@@ -35,8 +36,20 @@ def main(where: str) -> None:
     _planted(folder / "planted.duckdb")
     from extract.__main__ import main as extract
 
-    if extract(["run", str(folder / "toy.toml"), "--model", str(folder / "toy"), "--corpus", str(folder / "texts"),
-                "--name", "Toy", "--out", str(folder / "done.duckdb")]):
+    if extract(
+        [
+            "run",
+            str(folder / "toy.toml"),
+            "--model",
+            str(folder / "toy"),
+            "--corpus",
+            str(folder / "texts"),
+            "--name",
+            "Toy",
+            "--out",
+            str(folder / "done.duckdb"),
+        ]
+    ):
         raise RuntimeError("the workplace's own run failed")
 
 
@@ -71,8 +84,11 @@ def _save(kind: str, folder: Path, tokenizer: object) -> None:
         "gpt2": (transformers.GPT2Config, transformers.GPT2LMHeadModel, {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64}),
         "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM, deep | {"num_key_value_heads": 2}),
         "bert": (transformers.BertConfig, transformers.BertForMaskedLM, deep),
-        "t5": (transformers.T5Config, transformers.T5ForConditionalGeneration,
-               {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}),
+        "t5": (
+            transformers.T5Config,
+            transformers.T5ForConditionalGeneration,
+            {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2},
+        ),
     }
     config, model, shape = shapes[kind]
     model(config(vocab_size=300, bos_token_id=0, eos_token_id=0, **shape)).save_pretrained(folder)

@@ -1,8 +1,8 @@
 """A process that has imported everything, and forks for each command: a case costs tenths of a second where a fresh process costs seven.
 
-One JSON object per line on stdin – module, argv, cwd, stdout, stderr, env, seconds, and the limits memory, file_bytes and stop, or none – and one per
-line on stdout: the exit code (negative: the signal that ended it) and the seconds it took. The child is a real process with its own
-descriptors, folder and environment; only the imports are shared."""
+One JSON object per line on stdin – module, argv, cwd, stdout, stderr, env, seconds, and the limits memory, file_bytes and stop, or none –
+and one per line on stdout: the exit code (negative: the signal that ended it) and the seconds it took. The child is a real process with
+its own descriptors, folder and environment; only the imports are shared."""
 
 import importlib
 import json
