@@ -82,8 +82,6 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     # First what is read: nothing is made for a name that is misspelt.
     publish.open_counters(counters).close()
     shown = figures.load(folder) if folder else figures.load()
-    if not shown:
-        raise UsageRefusal("no figure files (.toml) there", str(folder), "copy those that you want from report/figures")
     refuse_unwritable(published)
     refuse_foreign(site)
     inputs = digest(counters, folder, options)

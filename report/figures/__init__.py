@@ -85,6 +85,8 @@ def load(folder: Path = Path(__file__).parent) -> tuple[Figure, ...]:
         UsageRefusal: a file that is not TOML, misses a key, or whose bands or ranges do not ascend.
     """
     figures = sorted((read(path) for path in sorted(folder.glob("*.toml"))), key=lambda figure: figure.ordinal)
+    if not figures:
+        raise UsageRefusal("no figure files (.toml) there", str(folder), "copy those that you want from report/figures")
     for one, other in pairwise(figures):
         if one.ordinal == other.ordinal:
             raise UsageRefusal(f"figures {one.id} and {other.id} share ordinal {one.ordinal}", str(folder.name), "give each its own")

@@ -63,7 +63,7 @@ CASES = (
     _bands("bands-begin-late", "[10, 50, 100]", r"gap 0\.\.10", "begin the edges at 0"),
     _bands("bands-reversed", "[100, 50, 0]", "do not ascend: 100, 50"),
     _bands("bands-repeat-an-edge", "[0, 50, 50, 100]", "do not ascend: 50, 50"),
-    _bands("bands-without-edges", "[]", "two numbers or more"),
+    _bands("bands-without-edges", "[]", "two finite numbers or more"),
     _bands("too-many-bands", "[0, 10, 20, 30, 40, 50, 100]", "6 bands", "at most 6 edges"),
     _heads("33-bands-of-a-table-reversed", "bands of a table that do not ascend", "0.2 follows 0.5", options=("--bands", "0,.5,.2,1")),
     _heads("33-bands-leave-values-out", "bands that leave values out", "the value 0.9 lies outside the bands 0 to 0.5", options=("--bands",
@@ -99,7 +99,7 @@ CASES = (
     run_case("37-file-names", "files and folders with names of other scripts", 0, "4 heads on 60 tokens", flags=("--corpus", "Übung 文"),
              prepare=write("Übung 文/één.txt", "the king and the river of the city " * 60)),
     build_case("37-addresses", "a run whose name is not ASCII", 0, prepare=lambda folder: _renamed(folder), after=_slugged),
-    run_case("37-run-file-of-another-script", "a run file in another encoding", 2, "not UTF-8 at byte", "save the run file as UTF-8",
+    run_case("37-run-file-of-another-script", "a run file in another encoding", 2, "not UTF-8 at byte", "save it as UTF-8",
              prepare=write("toy.toml", 'name = "Modèle"'.encode("latin-1")), changes=()),
 )
 # fmt: on
