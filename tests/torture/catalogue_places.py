@@ -17,6 +17,9 @@ def _out(name: str, out: str, what: str, *words: str, **options: object) -> Case
 def _whole_shards(folder: Path) -> None:
     import duckdb
 
+    if not (folder / "out" / "c.duckdb").exists():
+        # Stopped before the first shard: nothing was there to be kept.
+        return
     with duckdb.connect(str(folder / "out" / "c.duckdb"), read_only=True) as connection:
         torn = "select count(*) from shard left join shard_stat using (run_id, shard) where shard_stat.shard is null"
         assert connection.execute(torn).fetchall() == [(0,)]
