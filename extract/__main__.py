@@ -2,6 +2,7 @@
 
 Every refusal is one line on stderr, `error: what (where); fix: remedy`, with the exit code of its class; --debug shows the traceback."""
 
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -29,6 +30,7 @@ Source = Annotated[str, typer.Option("--source", metavar="S", help="Where the ta
 Model = Annotated[str | None, typer.Option("--model", metavar="M", help="Hub name, folder, or embedded.")]
 Corpus = Annotated[str | None, typer.Option("--corpus", metavar="C", help="Folder, pattern, .txt, .jsonl, .parquet, or embedded.")]
 Window = Annotated[int | None, typer.Option("--window", metavar="T", help="Tokens per window, the start token included.")]
+Longest = Annotated[int | None, typer.Option("--max-line-bytes", metavar="N", help="Longest line of the corpus; 64 MiB if not given.")]
 Windows = Annotated[int | None, typer.Option("--windows", metavar="N", help="Number of windows.")]
 
 
@@ -48,17 +50,18 @@ def run(
     dtype: Annotated[str | None, typer.Option(metavar="D", help="float32, bfloat16 or float64.")] = None,
     window: Window = None,
     windows: Windows = None,
+    max_line_bytes: Longest = None,
     resume: Annotated[bool, typer.Option("--resume", help="Insist that the run has begun already.")] = False,
     retry_quarantined: Annotated[bool, typer.Option("--retry-quarantined", help="Measure quarantined shards again.")] = False,
     salvage: Annotated[bool, typer.Option("--salvage", help="Set aside a log (WAL) that cannot be replayed, and go on without.")] = False,
 ) -> None:
     """Measure a model, or go on with a run of the same name and configuration."""
     texts: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
-    given = texts | {"window": window, "windows": windows}
+    given = texts | {"window": window, "windows": windows, "max_line_bytes": max_line_bytes}
     chosen = config.read(run_file, **given)
     from extract.run import measure
 
-    flags = [part for key, value in given.items() if value is not None for part in (f"--{key}", str(value))]
+    flags = [part for key, value in given.items() if value is not None for part in (f"--{key.replace('_', '-')}", str(value))]
     flags += ["--retry-quarantined"] if retry_quarantined else []
     command = typed("extract", "run", str(run_file), "--out", str(out), *flags)
     measure(chosen, out, must_resume=resume, retry_quarantined=retry_quarantined, salvage=salvage, command=command)
@@ -103,10 +106,12 @@ def windows(
     corpus: Corpus = None,
     window: Window = None,
     windows: Windows = None,
+    max_line_bytes: Longest = None,
 ) -> None:
     """Write the run's token windows, int64, windows x tokens, so that another program can measure the same tokens."""
     # Windows have no title: any name will do.
-    chosen = config.read(run_file, name="windows", model=model, corpus=corpus, window=window, windows=windows)
+    given: dict[str, config.Setting] = {"model": model, "corpus": corpus, "window": window, "windows": windows}
+    chosen = config.read(run_file, name="windows", max_line_bytes=max_line_bytes, **given)
     from extract.loading import save_windows
 
     save_windows(chosen, out)
@@ -170,6 +175,10 @@ def _as_refusal(error: Exception) -> Refusal:
     full = disk_full(error)
     if full is not None:
         return full
+    # torch and DuckDB have words of their own for it.
+    if isinstance(error, MemoryError) or re.search("can't allocate memory|Out of Memory|failed to map segment", str(error)):
+        fix = "--window lower, a lower batch, a smaller text, or a machine with more; committed shards are kept"
+        return EnvironmentRefusal("not enough memory", "this machine", fix)
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}, line {last.lineno}"
     return Refusal(

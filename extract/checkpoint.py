@@ -31,7 +31,7 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
     Raises ModelRefusal for an architecture that cannot be measured or a tokenizer of another model, UsageRefusal where `window` tokens
     are more than the model's context."""
     config = _config(located)
-    shape = families.shape(config)
+    shape = _shape(config, located.name)
     if window > shape.context:
         raise UsageRefusal(f"window {window} > {shape.context}", located.name, f"--window {shape.context} or less")
     tokenizer = _tokenizer(located)
@@ -47,6 +47,7 @@ def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTr
 
     Raises ModelRefusal where weights are missing, of other shapes or not finite, EnvironmentRefusal where there is no such device."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     if device == "cuda" and not torch.cuda.is_available():
@@ -59,8 +60,11 @@ def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTr
             model, told = AutoModelForCausalLM.from_pretrained(
                 checkpoint.located.folder, config=checkpoint.config, dtype=getattr(torch, dtype), output_loading_info=True, **options
             )
-    except (OSError, ValueError) as error:
-        raise ModelRefusal(f"cannot be loaded: {str(error).splitlines()[0]}", name, "download it again") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        if "allocate memory" in said:
+            raise
+        raise ModelRefusal(f"cannot be loaded: {said}", name, "download it again") from error
     _check_keys(told, checkpoint.shape.layers, name)
     _check_finite(model, name)
     try:
@@ -96,13 +100,26 @@ def _check_finite(model: "transformers.PreTrainedModel", name: str) -> None:
             )
 
 
+def _shape(config: "transformers.PreTrainedConfig", name: str) -> families.HeadShape:
+    try:
+        shape = families.shape(config)
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise ModelRefusal(f"config.json cannot be used: {type(error).__name__}: {error}", name, "download it again") from error
+    # Of no layers there is nothing to refuse here: the weights have more.
+    least = min(shape.heads, shape.kv_heads, shape.head_dim, shape.d_model, shape.context)
+    if least < 1 or shape.layers < 0:
+        raise ModelRefusal("config.json cannot be used: a size of no number above zero", name, "download it again")
+    return shape
+
+
 def _config(located: Located) -> "transformers.PreTrainedConfig":
     import transformers
 
     try:
         with quiet_transformers():
             return transformers.AutoConfig.from_pretrained(located.folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    # Checks of its fields raise exceptions of their own, and a hostile file may raise any.
+    except Exception as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         unknown = re.search(r"model type `?'?([\w.-]+)", said)
         if unknown:

@@ -16,6 +16,7 @@ HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5")
 LONGEST_HEADER = 10**8
+LARGEST_JSON = 2**28
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,16 +162,18 @@ def _check_safetensors(file: Path) -> None:
         tensors = json.loads(header)
         ends = [tensor["data_offsets"][1] for key, tensor in tensors.items() if key != "__metadata__"]
         promised = 8 + length + max(ends, default=0)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
         raise ModelRefusal("no safetensors file, or cut off in its header", file.name, "download it again") from error
     if size != promised:
         raise ModelRefusal(f"{size} bytes, {promised} expected", file.name, "download it again")
 
 
 def _json(file: Path, name: str) -> dict[str, object]:
+    if not file.is_file() or file.stat().st_size > LARGEST_JSON:
+        raise ModelRefusal(f"{file.name} is no regular file of {LARGEST_JSON // 2**20} MiB or less", name, "download it again")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelRefusal(f"{file.name} cannot be read as JSON", name, "download it again") from error
     if not isinstance(content, dict):
         raise ModelRefusal(f"{file.name} is no JSON object", name, "download it again")

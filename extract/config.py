@@ -13,13 +13,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from extract.errors import UsageRefusal
+from extract.text_file import read_text
 
 DTYPES = ("float32", "bfloat16", "float64")
 DEVICES = ("auto", "cpu", "cuda")
 LONGEST_TEXT = 300
 LONGEST_NAME = 100
+LARGEST_FILE = 2**20
 LEAST_WINDOW = 4
 GREATEST = 2**31 - 1
+# A shard is a transaction, and a row per head and measure.
+MOST_SHARDS = 2**20
 RESERVED = frozenset({"con", "prn", "aux", "nul", "index"})
 
 Setting = str | int | bool | None
@@ -31,7 +35,8 @@ class RunConfig:
 
     `window` counts tokens, the start token included; `windows` are cut into `shards` of whole windows, and `calibration_windows` after them
     are held out for the mean outputs; `examples` keeps text around tokens on which heads write; `repeated_windows` of random tokens repeat
-    a piece of `repeated_tokens` so that it stands there `repeated_copies` times; `batch` is windows per forward pass (None: by the device);
+    a piece of `repeated_tokens` so that it stands there `repeated_copies` times; a line of
+    the corpus longer than `max_line_bytes` is refused, which changes no counter; `batch` is windows per forward pass (None: by the device);
     `weights_sha256`, where given, is what the weight files must hash to."""
 
     name: str
@@ -51,6 +56,7 @@ class RunConfig:
     repeated_windows: int = 64
     repeated_tokens: int = 25
     repeated_copies: int = 2
+    max_line_bytes: int = 2**26
 
     def windows_of_shard(self, shard: int) -> range:
         """The windows of one shard: shards are consecutive and differ by at most one window."""
@@ -87,12 +93,9 @@ def read(path: Path, **overrides: Setting) -> RunConfig:
 
 def _read_toml(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageRefusal(f"no run file: {error.strerror}", str(path), "name a file such as runs/embedded.toml") from error
-    except UnicodeDecodeError as error:
-        raise UsageRefusal(f"not UTF-8 at byte {error.start}", path.name, "save the run file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(read_text(path, LARGEST_FILE, missing="no run file", example="a file such as runs/embedded.toml"))
+    # A number of thousands of digits is a ValueError, and lists within lists by the hundred end the parser's recursion.
+    except (ValueError, RecursionError) as error:
         raise UsageRefusal(f"not valid TOML: {error}", path.name, "correct the file, using runs/embedded.toml as an example") from error
 
 
@@ -118,12 +121,14 @@ def _checked(settings: Mapping[str, object], where: str) -> RunConfig:
 
 
 def _check_bounds(config: RunConfig, where: str) -> None:
-    repeated = {"repeated_windows": 0, "repeated_tokens": 2, "repeated_copies": 2}
+    repeated = {"max_line_bytes": 1, "repeated_windows": 0, "repeated_tokens": 2, "repeated_copies": 2}
     bounds = {"window": LEAST_WINDOW, "windows": 1, "shards": 1, "batch": 1, "seed": 0, "calibration_windows": 1} | repeated
     for key, least in bounds.items():
         value = getattr(config, key)
         if value is not None and not least <= value <= GREATEST:
             raise UsageRefusal(f"{key} is {value}", where, f"give a whole number from {least} to {GREATEST}")
+    if config.shards > MOST_SHARDS:
+        raise UsageRefusal(f"shards is {config.shards}", where, f"give a whole number from 1 to {MOST_SHARDS}")
     if config.shards > config.windows:
         what = f"{config.shards} shards for {config.windows} windows"
         raise UsageRefusal(what, where, f"a shard holds at least one window: shards = {config.windows} or fewer")

@@ -16,13 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from extract import assets, fingerprint, standard_library
-from extract.config import is_hidden
+from extract.config import RunConfig, is_hidden
 from extract.errors import CorpusRefusal
 
 READ = (".txt", ".jsonl", ".parquet")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz", ".lz4", ".br")
 LARGEST_CORPUS = 2**30
-LARGEST_LINE = 2**26
 LONGEST_TITLE = 200
 _MARKS = ("byte order marks", "NUL bytes", "lone surrogates")
 
@@ -44,20 +43,23 @@ class Corpus:
     cleaned: dict[str, int]
 
 
-def identify(corpus: str) -> str:
+def identify(corpus: str, longest: int = RunConfig.max_line_bytes) -> str:
     """The corpus's sha256, without reading files that have not changed since they were last read. Raises CorpusRefusal as `read` does."""
     key = fingerprint.of_state(_files(corpus), "documents")
-    return fingerprint.recall(key) or read(corpus).sha256
+    return fingerprint.recall(key) or read(corpus, longest).sha256
 
 
-def read(corpus: str) -> Corpus:
-    """Every document of the corpus. Raises CorpusRefusal for what is missing, unreadable, no text, too large or empty."""
+def read(corpus: str, longest: int = RunConfig.max_line_bytes) -> Corpus:
+    """Every document of the corpus, whose lines are of `longest` bytes or fewer.
+
+    Raises CorpusRefusal for what is missing, unreadable, no text, too large or empty."""
     files = _files(corpus)
     documents: list[str] = []
     titles: list[str | None] = []
     cleaned, size = dict.fromkeys(_MARKS, 0), 0
     for file in files:
-        for text, title in _SOURCES.get(corpus, _documents)(file):
+        documents_of = _SOURCES.get(corpus)
+        for text, title in documents_of(file) if documents_of else _documents(file, longest):
             text = _clean(text, cleaned)
             size += len(text)
             if size > LARGEST_CORPUS:
@@ -102,7 +104,8 @@ def _files(corpus: str) -> list[Path]:
             # Raises for a file that is not there, or that symbolic links lead round in a circle to.
             path.stat()
             files = [path]
-    except (OSError, RuntimeError) as error:
+    # A name that is no text is a ValueError.
+    except (OSError, RuntimeError, ValueError) as error:
         raise _unreadable(error, path) from error
     if not files:
         kinds = ", ".join(READ)
@@ -127,10 +130,10 @@ def _check_kind(file: Path) -> None:
         raise CorpusRefusal(f"larger than {LARGEST_CORPUS // 2**20} MiB", file.name, "give a part of it")
 
 
-def _documents(file: Path) -> Iterator[Document]:
+def _documents(file: Path, longest: int) -> Iterator[Document]:
     try:
         kind = file.suffix.lower()
-        yield from {".txt": _plain, ".jsonl": _json_lines, ".parquet": _parquet}[kind](file)
+        yield from {".txt": _plain, ".jsonl": _json_lines, ".parquet": _parquet}[kind](file, longest)
     except OSError as error:
         raise _unreadable(error, file) from error
 
@@ -149,24 +152,34 @@ def _python(file: Path) -> Iterator[Document]:
 _SOURCES = {assets.EMBEDDED: _embedded, standard_library.NAME: _python}
 
 
-def _plain(file: Path) -> Iterator[Document]:
-    yield _decoded(file.read_bytes(), file, 0), file.stem
+def _plain(file: Path, longest: int) -> Iterator[Document]:
+    yield "".join(_decoded(line, file, offset) for line, offset, _ in _lines(file, longest)), file.stem
 
 
-def _json_lines(file: Path) -> Iterator[Document]:
+def _lines(file: Path, longest: int) -> Iterator[tuple[bytes, int, str]]:
+    """The lines of a file, each with the byte that it begins at and its place; no more than one is held."""
     offset = 0
     with file.open("rb") as stream:
         for number in range(1, 2**63):
-            line = stream.readline(LARGEST_LINE + 1)
+            line = stream.readline(longest + 1)
             if not line:
                 return
-            where = f"{file.name}, line {number}"
-            if len(line) > LARGEST_LINE:
-                raise CorpusRefusal(f"the line is longer than {LARGEST_LINE // 2**20} MiB", where, "cut it into documents")
-            text = _decoded(line, file, offset).removeprefix("\ufeff")
+            if len(line) > longest:
+                raise _too_long(f"{file.name}, line {number}", longest)
+            yield line, offset, f"{file.name}, line {number}"
             offset += len(line)
-            if text.strip():
-                yield _document_of(text, where)
+
+
+def _too_long(where: str, longest: int) -> CorpusRefusal:
+    size = f"{longest // 2**20} MiB" if longest % 2**20 == 0 else f"{longest:,} bytes"
+    return CorpusRefusal(f"the line is longer than {size}", where, "cut it into lines, or raise the cap with --max-line-bytes")
+
+
+def _json_lines(file: Path, longest: int) -> Iterator[Document]:
+    for line, offset, where in _lines(file, longest):
+        text = _decoded(line, file, offset).removeprefix("\ufeff")
+        if text.strip():
+            yield _document_of(text, where)
 
 
 def _document_of(line: str, where: str) -> Document:
@@ -180,7 +193,7 @@ def _document_of(line: str, where: str) -> Document:
     return text, document.get("title")
 
 
-def _parquet(file: Path) -> Iterator[Document]:
+def _parquet(file: Path, longest: int) -> Iterator[Document]:
     import pyarrow
     from pyarrow import parquet
 
@@ -191,8 +204,12 @@ def _parquet(file: Path) -> Iterator[Document]:
         columns = [name for name in ("text", "title") if name in table.schema_arrow.names]
         for batch in table.iter_batches(batch_size=1024, columns=columns):
             yield from ((row["text"], row.get("title")) for row in batch.to_pylist() if row["text"] is not None)
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise CorpusRefusal(f"not a Parquet file: {str(error).splitlines()[0]}", file.name, "write it again") from error
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        # What the system says of a file has a number; what Arrow says of its content has none.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        told = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CorpusRefusal(f"not a Parquet file: {told}", file.name, "write it again") from error
 
 
 def _decoded(data: bytes, file: Path, offset: int) -> str:

@@ -28,6 +28,9 @@ class LogRefusal(DatabaseRefusal):
 
 def check_writable(out: Path) -> None:
     """Make the folder of `out` where it is missing, and refuse a place that cannot be written."""
+    if not str(out).isprintable():
+        # DuckDB takes UTF-8 alone, and what is told of the file must be one line.
+        raise EnvironmentRefusal("the name of the output holds characters that cannot be shown", str(out), "choose another name")
     if out.is_dir():
         raise EnvironmentRefusal("the output is a folder", str(out), f"name a file in it, such as {out / 'counters.duckdb'}")
     if out.exists() and not out.is_file():

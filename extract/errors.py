@@ -4,6 +4,8 @@ Each class is one exit code of the command line (0 is success, 1 a bug, 130 an i
 
 # How the operating system, DuckDB and the libraries that only pass it on as text say that a disk is full.
 FULL = ("No space left", "Out of disk", "Disk quota exceeded")
+# Characters of each part of the line: what is quoted from a hostile file may be of any length.
+LONGEST = 2000
 
 
 class Refusal(Exception):
@@ -12,8 +14,15 @@ class Refusal(Exception):
     exit_code = 1
 
     def __init__(self, what: str, where: str, fix: str) -> None:
+        # A name may hold line ends, or codes that a terminal obeys: what is told stays one line of plain text.
+        what, where, fix = (_one_line(text) for text in (what, where, fix))
         super().__init__(f"error: {what} ({where}); fix: {fix}")
         self.what, self.where, self.fix = what, where, fix
+
+
+def _one_line(text: str) -> str:
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
 class UsageRefusal(Refusal):

@@ -21,6 +21,8 @@ CHANGE_NUMBERS = ("headcount", "torch", "transformers", "tokenizers", "numpy")
 def describe(config: RunConfig, located: Located, corpus_sha256: str, device: str) -> dict[str, object]:
     """The columns of table run that are known before anything is measured."""
     told = dataclasses.asdict(config) | {"model": located.name, "corpus": corpus.corpus_name(config.corpus), "device": device}
+    # It refuses, and changes no number.
+    del told["max_line_bytes"]
     # The names of the files, so that a measure added to the folder is not taken for one that was measured.
     told["measures"] = measures.names()
     return {

@@ -63,7 +63,7 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
     opened = checkpoint.open_checkpoint(located, config.window)
     repeated.check(config, opened)
     check_space(out, space(config, opened.shape.layers * opened.shape.heads, shards) + to_publish(out))
-    text = corpus.read(config.corpus)
+    text = corpus.read(config.corpus, config.max_line_bytes)
     if text.sha256 != row["corpus_sha256"]:
         raise CorpusRefusal("the text changed while it was read", text.name, "run the same command again")
     windows = _cut(config, opened, text, config.calibration_windows)
@@ -100,7 +100,7 @@ def save_windows(config: RunConfig, out: Path) -> None:
 
     check_writable(out)
     checkpoint = open_checkpoint(locate(config.model, config.revision, config.weights_sha256), config.window)
-    windows = _cut(config, checkpoint, corpus.read(config.corpus), 0).windows
+    windows = _cut(config, checkpoint, corpus.read(config.corpus, config.max_line_bytes), 0).windows
     content, part = io.BytesIO(), out.with_name(out.name + ".part")
     # Not straight to the file: NumPy keeps silent where the last bytes do not fit on the disk.
     np.save(content, windows)

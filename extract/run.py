@@ -76,7 +76,7 @@ def measure(
 
 def _plan(config: RunConfig, store: Store, must_resume: bool, retry_quarantined: bool) -> Job:
     located = locate(config.model, config.revision, config.weights_sha256)
-    row = describe(config, located, corpus.identify(config.corpus), device.resolve(config.device))
+    row = describe(config, located, corpus.identify(config.corpus, config.max_line_bytes), device.resolve(config.device))
     there = store.run(config.name)
     if there is not None:
         check_same(there, row, store.out.name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from extract.config import plain_text, run_name
 from extract.errors import UsageRefusal
+from extract.text_file import read_text
 
 BANDS = 5
 LARGEST_TABLE = 2**28
@@ -80,16 +81,12 @@ def _check_counts(rows: dict[tuple[int, int], dict[str, object]], table: Path) -
 
 def _lines(table: Path, columns: Sequence[str]) -> Iterator[Line]:
     """The lines of a CSV file with these columns, each with its number. Raises UsageRefusal where it is none."""
-    try:
-        if table.is_file() and table.stat().st_size > LARGEST_TABLE:
-            raise UsageRefusal(f"larger than {LARGEST_TABLE // 2**20} MiB", table.name, "name the table of one model")
-        text = table.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageRefusal(f"cannot be read: {error.strerror}", table.name, "name a CSV file") from error
-    except UnicodeDecodeError as error:
-        raise UsageRefusal(f"not UTF-8 at byte {error.start}", table.name, "save the table as UTF-8") from error
+    text = read_text(table, LARGEST_TABLE, missing="cannot be read", example="the CSV file of one model")
     reader = csv.DictReader(text.splitlines(), restkey="", strict=True)
-    found = tuple(name.strip() for name in reader.fieldnames or ())
+    try:
+        found = tuple(name.strip() for name in reader.fieldnames or ())
+    except csv.Error as error:
+        raise UsageRefusal(f"not CSV: {error}", f"{table.name}, line 1", f"the header must be {','.join(columns)}") from error
     if set(found) != set(columns) or len(found) != len(columns):
         raise UsageRefusal(f"columns {', '.join(found) or 'none'}", f"{table.name}, line 1", f"the header must be {','.join(columns)}")
     reader.fieldnames = list(found)

@@ -1,5 +1,7 @@
 """The command line of the report: build a site from a counters file, check a built one against its file, set two runs side by side."""
 
+import errno
+import io
 import signal
 import sys
 import traceback
@@ -10,9 +12,10 @@ from typing import Annotated
 import typer
 
 from report import __version__
-from report.errors import Refusal, disk_full
+from report.errors import EnvironmentRefusal, Refusal, disk_full
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
+INTERRUPTED = 130
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a refusal.")]
 
 
@@ -110,39 +113,58 @@ INTERRUPTED = 130
 USAGE_ERROR: type[BaseException] = typer.BadParameter.__mro__[2]
 
 
+def unforeseen(error: Exception) -> Refusal:
+    """An error that nobody turned into a refusal: too little memory or room, or else a bug."""
+    said = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "Out of Memory" in said:
+        return EnvironmentRefusal("not enough memory", "this machine", "close other programs, or build on a machine with more")
+    if full := disk_full(error):
+        return full
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return EnvironmentRefusal(f"cannot be written: {error.strerror}", "disk", "free some space and run the same command again")
+    if isinstance(error, FileNotFoundError) and "temporary directory" in said:
+        return EnvironmentRefusal("no folder for temporary files can be written", "TMPDIR", "set TMPDIR to one that can")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    fix = "a bug: run again with --debug and report what it shows"
+    return Refusal(f"{type(error).__name__}: {said}", f"{Path(last.filename).name}, line {last.lineno}", fix)
+
+
 def main() -> None:
     """Run the command line: refusals and usage errors are one line on stderr with their exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     debug = "--debug" in sys.argv
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal without the sign for an arrow is no reason to say nothing.
+        sys.stdout.reconfigure(errors="replace")
     try:
-        code = app(standalone_mode=False)
-        if code == INTERRUPTED:
-            # typer makes it of Ctrl-C, and says nothing.
-            raise KeyboardInterrupt
-        sys.exit(code or 0)
+        # typer turns an interruption into this code, without a word.
+        code = app(standalone_mode=False) or 0
     except Refusal as refusal:
         if debug:
             traceback.print_exc()
         print(refusal, file=sys.stderr)
         sys.exit(refusal.exit_code)
     except USAGE_ERROR as error:
-        told = getattr(error, "format_message", error.__str__)
-        what = " ".join(told().split()).rstrip(".")
+        message = getattr(error, "format_message", error.__str__)
+        what = " ".join(message().split()).rstrip(".")
         print(f"error: {what} (command line); fix: see python -m report --help", file=sys.stderr)
         sys.exit(2)
     except ImportError as error:
         print(f"error: {error.name} is not installed (environment); fix: pip install 'headcount[report]'", file=sys.stderr)
         sys.exit(5)
     except (KeyboardInterrupt, typer.Abort):
-        print("error: interrupted; the last good site stands (command line); fix: run the same command again", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
     except Exception as error:
-        full = disk_full(error)
-        if full is None or debug:
-            raise
-        print(full, file=sys.stderr)
-        sys.exit(full.exit_code)
+        if debug:
+            traceback.print_exc()
+        told = unforeseen(error)
+        print(told, file=sys.stderr)
+        sys.exit(told.exit_code)
+    if code == INTERRUPTED:
+        what = "interrupted; the last good site stands"
+        print(f"error: {what} (command line); fix: run the same command again", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

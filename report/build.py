@@ -83,10 +83,11 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     counters, site, published = counters.resolve(), site.resolve(), published.resolve()
     if counters == published:
         raise UsageRefusal("the published file would replace the counters", published.name, "give --publish another name")
+    # First what is read: nothing is made for a name that is misspelt.
+    publish.open_counters(counters).close()
+    shown = figures.load(folder) if folder else figures.load()
     refuse_unwritable(published)
     refuse_foreign(site)
-    shown = figures.load(folder) if folder else figures.load()
-    publish.open_counters(counters).close()
     with workplace(site) as work:
         inputs = digest(counters, folder, options)
         if up_to_date(site, published, inputs):

@@ -20,9 +20,11 @@ def add(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> Non
     """Create report's tables and fill them with the figures, bands and ranges of every run."""
     connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
     known = [name for (name,) in connection.execute("select id from measure order by id").fetchall()]
+    # The package's own figures may show what an older run has not measured; of somebody else's, such a measure is a mistake.
+    own = {figure.measure for figure in figures.load()}
     imported = imported_figures(connection, shown)
     for figure in (*shown, *imported):
-        if is_misspelt(figure.measure, known):
+        if is_misspelt(figure.measure, known) or figure.measure not in (*known, *own):
             refuse_unknown(connection, figure.measure, f"figure {figure.id}")
         # A file that lacks the measure, such as one of imports alone, simply has no such figure.
         if runs := runs_of(connection, figure):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import damage, definitions, older, queries, statistics
+from report import definitions, older, opening, queries, statistics, unmeasured
 from report.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from report.figures import Figure
 
@@ -29,20 +29,14 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
     """
     if not path.is_file():
         raise DatabaseRefusal("no such file", path.name, "measure first with: make report, or python -m extract run runs/embedded.toml")
-    with path.open("rb") as file:
-        opening = file.read(16)
-    if opening[8:12] != b"DUCK":
-        kind = "looks like a Git LFS pointer" if opening.startswith(b"version https") else "its first bytes are not DuckDB's"
-        raise DatabaseRefusal(f"not a DuckDB file: {kind}", path.name, "give the counters file that python -m extract run wrote")
-    try:
+    opening.refuse_foreign(path)
+    with opening.told(path):
         connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
         tables = {name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal").fetchall()}
         if not {"schema_version", "run", "shard", "shard_stat", "published_count"} <= tables:
             what = "a DuckDB file without Headcount's tables"
             raise DatabaseRefusal(what, path.name, "give the counters file that python -m extract run wrote")
         version = older.version_of(connection)
-    except duckdb.Error as error:
-        raise damage.told(error, path) from error
     if version > SCHEMA_VERSION:
         raise DatabaseRefusal(f"schema version {version}, newer than {SCHEMA_VERSION}", path.name, "update Headcount")
     if version in older.LACKING:
@@ -88,7 +82,7 @@ def full_disk_told(target: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        if disk_full(error) is None and shutil.disk_usage(target.parent).free >= damage.BLOCK:
+        if disk_full(error) is None and shutil.disk_usage(target.parent).free >= opening.BLOCK:
             raise
         fix = "free some space and run the same command again"
         raise EnvironmentRefusal("the disk is full; the last good site stands", target.name, fix) from error
@@ -98,6 +92,7 @@ def finish(temporary: Path, counters: Path, shown: tuple[Figure, ...], allow_par
     """Add the definitions, test results and views to a copy of the counters, and wait until it is on the disk."""
     with duckdb.connect(str(temporary)) as connection:
         refuse_unfinished(connection, counters, allow_partial)
+        unmeasured.leave_out(connection)
         definitions.add(connection, shown)
         statistics.create(connection)
         add_views(connection)
@@ -114,7 +109,8 @@ def copy_counters(counters: Path, target: Path) -> None:
     """
     # What does not fit into memory is put beside the file, not in the folder that the user happens to be in.
     with duckdb.connect(config={"temp_directory": f"{target}.tmp"}) as connection:
-        connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
+        with opening.told(counters):
+            connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         source = "counters"
         if connection.execute("select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'").fetchall():

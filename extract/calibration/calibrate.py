@@ -109,7 +109,7 @@ def _complete_run(config: RunConfig, store: Store, run_command: str) -> dict[str
 def _check_run(config: RunConfig, located: Located, run: dict[str, object], where: str) -> None:
     """The run's model and text must be there. On which device and with which versions it was measured is no matter: all that a calibration
     compares, it works out itself."""
-    now = describe(config, located, corpus.identify(config.corpus), str(run["device"]))
+    now = describe(config, located, corpus.identify(config.corpus, config.max_line_bytes), str(run["device"]))
     if run["kind"] == "measured":
         stored = json.loads(str(run["config"]))
         told = json.loads(str(now["config"])) | {key: stored.get(key) for key in ("device", "measures")}

@@ -10,11 +10,11 @@ labels follow one rule, from the heads of the proving ground, whose nature is kn
 least half of what a head can do that does nothing else. (b) keeps a pure head of another kind from the label. A detector that is `apart`
 gives no label; its limit comes from the literature."""
 
-import tomllib
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from report import toml_file
 from report.errors import UsageRefusal
 
 # The false-discovery rate of a run's labels.
@@ -30,6 +30,7 @@ KINDS: dict[str, type] = {
     "apart": bool,
 }
 NAMES = {int: "whole number", str: "text", float: "number such as 0.5", bool: "true or false"}
+GREATEST = 2**31 - 1
 UNCLASSIFIED = "unclassified"
 
 
@@ -67,10 +68,7 @@ def load(folder: Path = Path(__file__).parent) -> tuple[Detector, ...]:
 
 def read(path: Path) -> Detector:
     """One detector from its file; see `load` for the errors."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageRefusal(f"not a TOML file: {error}", path.name, "correct the line it names") from error
+    content = toml_file.read(path)
     if missing := sorted(KINDS.keys() - content.keys()):
         raise UsageRefusal(f"missing {', '.join(missing)}", path.name, "add them; any other detector file is an example")
     if unknown := sorted(content.keys() - KINDS.keys()):
@@ -79,6 +77,10 @@ def read(path: Path) -> Detector:
         # bool is a kind of int in Python, so types are compared themselves.
         if type(content[key]) is not kind:
             raise UsageRefusal(f"{key} = {content[key]!r}", path.name, f"give a {NAMES[kind]}")
+    for key in (key for key, kind in KINDS.items() if kind is str):
+        toml_file.shown_text(content[key], key, path.name)
+    if not -GREATEST <= content["ordinal"] <= GREATEST:
+        raise UsageRefusal(f"ordinal = {content['ordinal']}", path.name, f"give a whole number up to {GREATEST}")
     if not 0 < content["margin"] < 1:
         raise UsageRefusal(f"margin = {content['margin']:g}", path.name, "give a share of attention between 0 and 1")
     if content["label"] == UNCLASSIFIED:

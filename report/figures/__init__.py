@@ -5,12 +5,13 @@ knows them."""
 
 import fnmatch
 import math
-import tomllib
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from report import theme, toml_file
 from report.errors import UsageRefusal
 
 # Lowest band first; the last one stands on the baseline of the chart.
@@ -18,6 +19,9 @@ COLOURS = ("red", "orange", "dark yellow", "light yellow", "green")
 REQUIRED = {"ordinal", "measure", "title", "legend", "bands", "words"}
 OPTIONAL = {"threshold", "threshold_half_mean_of", "selection", "ranges", "range_edges", "primary_test"}
 NAMES = {int: "whole number", str: "text", dict: "table"}
+TEXTS = ("measure", "title", "legend")
+OPTIONAL_TEXTS = ("threshold_half_mean_of", "selection")
+MAX, GREATEST = sys.float_info.max, 2**31 - 1
 WORDS = {"high", "low", "counts", "misreading"}
 # Tests that a figure may name as its one primary test, the first where it names none: the permutation of whole layers, of Somers' D over
 # all bands (report/trends.py). It is the only one that the texts have words for.
@@ -81,6 +85,8 @@ def load(folder: Path = Path(__file__).parent) -> tuple[Figure, ...]:
         UsageRefusal: a file that is not TOML, misses a key, or whose bands or ranges do not ascend.
     """
     figures = sorted((read(path) for path in sorted(folder.glob("*.toml"))), key=lambda figure: figure.ordinal)
+    if not figures:
+        raise UsageRefusal("no figure files (.toml) there", str(folder), "copy those that you want from report/figures")
     for one, other in pairwise(figures):
         if one.ordinal == other.ordinal:
             raise UsageRefusal(f"figures {one.id} and {other.id} share ordinal {one.ordinal}", str(folder.name), "give each its own")
@@ -89,23 +95,25 @@ def load(folder: Path = Path(__file__).parent) -> tuple[Figure, ...]:
 
 def read(path: Path) -> Figure:
     """One figure from its file; see `load` for the errors."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageRefusal(f"not a TOML file: {error}", path.name, "correct the line it names") from error
+    content = toml_file.read(path)
     if missing := sorted(REQUIRED - content.keys()):
         raise UsageRefusal(f"missing {', '.join(missing)}", path.name, "add them; any other figure file is an example")
     if unknown := sorted(content.keys() - REQUIRED - OPTIONAL):
         raise UsageRefusal(f"unknown key {unknown[0]}", path.name, f"use one of {', '.join(sorted(REQUIRED | OPTIONAL))}")
-    for key, kind in (("ordinal", int), ("measure", str), ("title", str), ("legend", str), ("bands", dict), ("words", dict)):
-        if not isinstance(content[key], kind):
+    for key, kind in (("ordinal", int), ("bands", dict), ("words", dict)):
+        if type(content[key]) is not kind:
             raise UsageRefusal(f"{key} = {content[key]!r}", path.name, f"give a {NAMES[kind]}")
+    if not 0 <= content["ordinal"] <= GREATEST:
+        raise UsageRefusal(f"ordinal = {content['ordinal']}", path.name, f"give a whole number from 0 to {GREATEST}")
+    texts = {key: content[key] for key in (*TEXTS, *OPTIONAL_TEXTS) if key in TEXTS or key in content}
+    for key, text in (texts | {f"words.{key}": text for key, text in content["words"].items()}).items():
+        toml_file.shown_text(text, key, path.name)
     if "threshold" in content and "threshold_half_mean_of" in content:
         raise UsageRefusal("threshold and threshold_half_mean_of exclude each other", path.name, "keep one of them")
     if absent := sorted(WORDS - content["words"].keys()):
         raise UsageRefusal(f"missing words.{absent[0]}", path.name, "add it; any other figure file is an example")
     edges = ascending(content["bands"].get("edges"), "band edges", path.name)
-    colours = tuple(content["bands"].get("colours", ())) or colours_for(len(edges) - 1)
+    colours = known_colours(content["bands"].get("colours"), path.name) or colours_for(len(edges) - 1)
     if len(colours) != len(edges) - 1:
         raise UsageRefusal(f"{len(edges) - 1} bands but {len(colours)} colours", path.name, "give one colour per band, lowest band first")
     return Figure(
@@ -128,10 +136,10 @@ def read(path: Path) -> Figure:
 
 def ascending(edges: Any, what: str, where: str) -> tuple[float, ...]:
     """Edges as floats, refused unless there are two or more, finite and strictly ascending."""
-    if not isinstance(edges, list) or len(edges) < 2 or not all(isinstance(edge, int | float) for edge in edges):
-        raise UsageRefusal(f"{what} must be a list of two numbers or more", where, "write for example [0, 20, 40, 60, 80, 100]")
+    if not isinstance(edges, list) or len(edges) < 2 or not all(type(edge) in (int, float) and abs(edge) <= MAX for edge in edges):
+        raise UsageRefusal(f"{what} must be a list of two finite numbers or more", where, "write for example [0, 20, 40, 60, 80, 100]")
     for low, high in pairwise(edges):
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        if low >= high:
             raise UsageRefusal(f"{what} do not ascend: {low:g}, {high:g}", where, "list each edge once, from low to high")
     return tuple(float(edge) for edge in edges)
 
@@ -146,9 +154,19 @@ def integer_edges(edges: Any, where: str) -> tuple[int, ...]:
 
 def count_of_ranges(count: Any, where: str) -> int:
     """Number of layer ranges, refused outside 1..12 (a chart of more bars cannot be read)."""
-    if not isinstance(count, int) or not 1 <= count <= 12:
+    if type(count) is not int or not 1 <= count <= 12:
         raise UsageRefusal(f"ranges = {count!r}", where, "give a whole number from 1 to 12")
     return count
+
+
+def known_colours(colours: Any, where: str) -> tuple[str, ...]:
+    """The names of colours, refused unless the palette has them; none where none are given."""
+    if colours is None:
+        return ()
+    unknown = [colour for colour in colours if colour not in theme.PALETTE] if isinstance(colours, list) else [colours]
+    if unknown:
+        raise UsageRefusal(f"bands.colours has {unknown[0]!r}", where, f"list colours of {', '.join(theme.PALETTE)}")
+    return tuple(colours)
 
 
 def known_test(name: Any, where: str) -> str:
@@ -163,6 +181,6 @@ def threshold_of(content: dict[str, Any], where: str) -> float | None:
     threshold = content.get("threshold")
     if threshold is None:
         return None
-    if not isinstance(threshold, int | float) or not math.isfinite(threshold) or threshold <= 0:
+    if type(threshold) not in (int, float) or not 0 < threshold <= MAX:
         raise UsageRefusal(f"threshold = {threshold}", where, "give a positive number that is an edge of the histogram, such as 0.5")
     return float(threshold)

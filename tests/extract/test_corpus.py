@@ -162,10 +162,17 @@ def test_places_without_readable_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_text_and_a_line_are_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "LARGEST_LINE", 20)
-    (tmp_path / "a.jsonl").write_text(json.dumps({"text": "x" * 30}), encoding="utf-8")
-    with pytest.raises(CorpusRefusal, match=r"the line is longer than 0 MiB \(a.jsonl, line 1\)"):
-        corpus.read(str(tmp_path / "a.jsonl"))
+    line = json.dumps({"text": "x" * 30})
+    for name, content, number in (("a.jsonl", line, 1), ("a.txt", f"short\r\n\n{line}\n", 3)):
+        (tmp_path / name).write_text(content, encoding="utf-8", newline="")
+        told = (
+            rf"the line is longer than 20 bytes \({name}, line {number}\); fix: cut it into lines, or raise the cap with --max-line-bytes"
+        )
+        with pytest.raises(CorpusRefusal, match=told):
+            corpus.read(str(tmp_path / name), 20)
+        # The end of a line belongs to it, and what is read is the same whatever the cap.
+        exact = len(line) + content.endswith("\n")
+        assert corpus.read(str(tmp_path / name), exact) == corpus.read(str(tmp_path / name))
     monkeypatch.setattr(corpus, "LARGEST_CORPUS", 10)
     (tmp_path / "b.txt").write_text("x" * 30, encoding="utf-8")
     with pytest.raises(CorpusRefusal, match=r"b\.txt"):
