@@ -5,7 +5,7 @@ Every refusal is one line on stderr, `error: what (where); fix: remedy`, with th
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,7 +14,7 @@ from extract.acceptance.command import acceptance
 from extract.bench.command import bench
 from extract.calibration.command import calibrate
 from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal
-from extract.interrupt import Interrupted
+from extract.interrupt import Interrupted, Stop
 from extract.next_command import typed
 
 # Stopped where there was nothing to keep; a run says more.
@@ -170,5 +170,17 @@ def _as_refusal(error: Exception) -> Refusal:
     )
 
 
+def program() -> NoReturn:
+    """As a program of its own: the first Ctrl-C or SIGTERM ends it in order whatever it does, and later ones change nothing."""
+    # Never left: Python's own end is not to be torn either.
+    Stop().__enter__()
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        print(_STOPPED, file=sys.stderr)
+        code = _STOPPED.exit_code
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

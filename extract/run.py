@@ -65,12 +65,13 @@ def _plan(config: RunConfig, store: Store, must_resume: bool) -> Job:
     located = locate(config.model, config.revision, config.weights_sha256)
     row = describe(config, located, corpus.identify(config.corpus), device.resolve(config.device))
     there = store.run(config.name)
+    done = store.shards(config.name)
+    missing = tuple(shard for shard in range(config.shards) if shard not in done)
     if there is not None:
-        check_same(there, row, store.out.name)
+        check_same(there, row, store.out.name, complete=not missing)
     elif must_resume:
         raise DatabaseRefusal(f"there is no run {config.name!r} to resume", store.out.name, "leave --resume out to begin it")
-    done = store.shards(config.name)
-    return Job(config, located, there or row, there is not None, tuple(shard for shard in range(config.shards) if shard not in done))
+    return Job(config, located, there or row, there is not None, missing)
 
 
 def _measure_shards(job: Job, store: Store, stop: Stop) -> int:

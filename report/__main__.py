@@ -98,7 +98,9 @@ def version() -> None:
 
 
 def interrupt(signal_number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends as Ctrl-C does, so temporary folders are removed."""
+    """SIGTERM ends as Ctrl-C does, so temporary folders are removed; a second of either does not tear that."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -108,7 +110,8 @@ USAGE_ERROR: type[BaseException] = typer.BadParameter.__mro__[2]
 
 def main() -> None:
     """Run the command line: refusals and usage errors are one line on stderr with their exit code."""
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     debug = "--debug" in sys.argv
     try:
         sys.exit(app(standalone_mode=False) or 0)

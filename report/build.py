@@ -22,7 +22,7 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, console, console_files, csp, figures, head_map, pages, publish, queries, site_pages
+from report import __version__, check, console, console_files, csp, exchange, figures, head_map, pages, publish, queries, site_pages, unfinished
 from report.comparisons.page import PairDrawing
 from report.downloads import checksums, plain_text
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
@@ -81,6 +81,7 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
         raise UsageRefusal("the published file would replace the counters", published.name, "give --publish another name")
     refuse_unwritable(published)
     refuse_foreign(site)
+    exchange.mend(site)
     shown = figures.load(folder) if folder else figures.load()
     publish.open_counters(counters).close()
     inputs = digest(counters, folder, options)
@@ -89,7 +90,7 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
     engine = console_files.fetch() if options.console else None
     with step(f"publishing {published.name}"):
         publish.publish(counters, published, shown, options.allow_partial)
-    with tempfile.TemporaryDirectory(prefix="headcount-build-") as stage, temporary_site(site) as fresh:
+    with tempfile.TemporaryDirectory(prefix="headcount-build-") as stage, unfinished.beside(site) as fresh:
         with reading(published) as connection:
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
@@ -112,7 +113,7 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
         if differences := [text for part in found.values() for text in part]:
             what = f"the site differs from its file: {differences[0]}"
             raise DatabaseRefusal(what, "report check", "report this as a bug, with the counters file")
-        replace_folder(fresh, site)
+        exchange.replace_folder(fresh, site)
     return built(site, published, fresh=True)
 
 
@@ -168,26 +169,6 @@ def refuse_foreign(site: Path) -> None:
     if site.is_dir() and any(site.iterdir()) and not (site / "facts.json").is_file():
         raise EnvironmentRefusal("the folder holds something else than a site", site.name, "give --out a new or empty folder")
     refuse_unwritable(site.with_suffix(".tmp"))
-
-
-@contextmanager
-def temporary_site(site: Path) -> Iterator[Path]:
-    """A folder beside the site, on the same file system, gone at the end whatever happens."""
-    fresh = site.with_name(f"{site.name}.tmp-{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        yield fresh
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def replace_folder(fresh: Path, site: Path) -> None:
-    """Put the fresh site in the place of the old one."""
-    old = site.with_name(f"{site.name}.old-{os.getpid()}")
-    if site.exists():
-        site.rename(old)
-    fresh.rename(site)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

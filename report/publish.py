@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, queries, statistics
+from report import definitions, queries, statistics, unfinished
 from report.errors import DatabaseRefusal
 from report.figures import Figure
 
@@ -59,9 +59,8 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
         UsageRefusal: a figure file that cannot be followed, or a threshold that is not a stored edge.
     """
     open_counters(counters).close()
-    temporary = target.with_name(f"{target.name}.tmp-{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    try:
+    with unfinished.beside(target) as folder:
+        temporary = folder / target.name
         copy_counters(counters, temporary)
         with duckdb.connect(str(temporary)) as connection:
             refuse_unfinished(connection, counters, allow_partial)
@@ -73,9 +72,6 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
-    finally:
-        for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
-            leftover.unlink(missing_ok=True)
 
 
 def copy_counters(counters: Path, target: Path) -> None:
