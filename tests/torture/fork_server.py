@@ -3,10 +3,13 @@
     python fork_server.py      one JSON request per line on stdin; answers on stdout: {"pid"}, then {"status"} when the child has ended
 
 A request: `command`, the arguments of the program; `program`, extract or report; `log` and `errors`, files that the child's stdout and stderr
-are appended to; `publish_every` in s; and, to be killed on purpose, `at`, the number of the step it dies at, and `when`: before it, after it, or
+are appended to; `publish_every` in s; `list_steps`; `learn`: the
+server loads what this child had to load; and, to be killed on purpose, `at`, the number of the step it dies at, and `when`: before it, after it, or
 so many seconds into it. The child is the real program. Its steps – statements to the database, syncs, renames, removals – are counted, and what it
 has committed or published is appended to the log in one write each, which no kill can take back."""
 
+import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -127,6 +130,7 @@ def _child(request: dict[str, Any]) -> None:
         _tell_of_commits(request.get("publish_every", 60.0))
         from extract.__main__ import program
 
+        say("begun")
         program()
     elif request["program"] == "convert":
         import toy_conversion
@@ -135,7 +139,16 @@ def _child(request: dict[str, Any]) -> None:
     else:
         from report.__main__ import main
 
+        say("begun")
         main()
+
+
+def _learn(modules: Path) -> None:
+    """Load what a child had to load, so that the next one need not. Leaves out what only a program's own start makes."""
+    for name in modules.read_text(encoding="utf-8").splitlines():
+        if name not in sys.modules and name.partition(".")[0] != "__main__":
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def serve() -> None:
@@ -159,16 +172,21 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     print(json.dumps({"ready": os.getpid()}), file=answers, flush=True)
     for line in sys.stdin:
+        request = json.loads(line)
         child = os.fork()
         if child == 0:
             try:
-                _child(json.loads(line))
+                _child(request)
             except SystemExit as ended:
+                if request.get("learn"):
+                    Path(request["log"]).with_name("modules").write_text("\n".join(sorted(sys.modules)), encoding="utf-8")
                 # Not as Python ends: the libraries' own clean-up would complain of a child that began in their midst.
                 os._exit(int(ended.code or 0))
             os._exit(0)
         print(json.dumps({"pid": child}), file=answers, flush=True)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if request.get("learn") and status == 0:
+            _learn(Path(request["log"]).with_name("modules"))
         print(json.dumps({"status": status}), file=answers, flush=True)
     os._exit(0)
 

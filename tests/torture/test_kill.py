@@ -3,99 +3,22 @@
 Moments are wall-clock times since the start, spread over a whole run; steps are statements to the database, syncs, renames and removals, before,
 in or after which the process dies; a file that appears or grows is seen from outside. The children are forked by one warm process (fork_server.py)."""
 
-import itertools
 import random
 import shutil
-import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from trials import Difference, Ended, ForkServer, after, compare, when
+from kill_toy import KILLED, SHARDS, Toy
+from trials import Difference, after, when
 
 Record = Callable[[str, str], None]
 # That of conftest.py, which cannot be imported by its name: there are several.
 SEED = 20260
 TITLE = "Processes that are killed"
-SHARDS = 10
-KILLED = -signal.SIGKILL
 RESUMED = "nothing lost or torn; resumed to the same tables"
-COUNTS = "figure,layer_low,layer_high,band_ordinal,band_label,band_low,band_high,heads\n"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    process = ForkServer(tmp_path_factory.mktemp("server"))
-    yield process
-    process.close()
-
-
-@dataclass
-class Toy:
-    """A toy run and its uninterrupted outcome: tables in `whole`, made in `seconds` by `steps`."""
-
-    server: ForkServer
-    folder: Path
-    run_file: Path
-    whole: Path
-    seconds: float
-    steps: list[str]
-
-    def out(self, name: object) -> Path:
-        """A counters file of a trial's own."""
-        return self.folder / f"trial-{name}" / "counters.duckdb"
-
-    def run(self, out: Path, command: str = "run", **more: object) -> Ended:
-        """The command, killed or not."""
-        options = ("--quick", "--windows", "2") if command == "calibrate" else ()
-        return self.server.start("extract", command, str(self.run_file), "--out", str(out), *options, **{"publish_every": 0.05, **more})
-
-    def check(self, out: Path, committed: set[tuple[str, int]]) -> set[tuple[str, int]]:
-        """After a kill: what was committed is there, nothing is torn, and the counters file holds whole shards. Gives what is there."""
-        scratch = self.folder / "scratch"
-        work = out.with_name(out.name + ".work")
-        there = compare(self.whole, work, scratch, complete=False) if work.exists() and work.stat().st_size else set()
-        if committed - there:
-            raise Difference(f"lost: {sorted(committed - there)}")
-        if out.exists():
-            published = compare(self.whole, out, scratch, complete=False)
-            if published - there:
-                raise Difference(f"published, and not in the working file: {sorted(published - there)}")
-        return there
-
-    def resume(self, out: Path, command: str = "run") -> None:
-        """The same command again ends well, leaves nothing behind, and every table is that of the uninterrupted run."""
-        ended = self.run(out, command)
-        if ended.status != 0:
-            raise Difference(f"not resumed: {ended.errors}")
-        for file in (out, out.with_name(out.name + ".work")):
-            compare(self.whole, file, self.folder / "scratch", complete=True)
-        left = {path.name for path in out.parent.iterdir()} - {out.name, out.name + ".work"}
-        # The log of a working file that was closed in order is gone; no other file may stay.
-        if left:
-            raise Difference(f"left behind: {left}")
-        shutil.rmtree(out.parent)
-
-
-@pytest.fixture
-def toy(server: ForkServer, tmp_path: Path, make_checkpoint: Callable[..., Path], write_text: Callable[..., Path]) -> Toy:
-    """Two layers of two heads over ten windows of sixteen tokens, a shard each; the rest of the text is for the calibration."""
-    text = "\n".join(
-        (
-            'name = "Toy"',
-            f'model = "{make_checkpoint()}"',
-            f'corpus = "{write_text(300, 300, 300)}"',
-            f"window = 16\nwindows = {SHARDS}\nshards = {SHARDS}\ncalibration_windows = 2\nrepeated_windows = 4\nrepeated_tokens = 7",
-            'device = "cpu"',
-        )
-    )
-    (tmp_path / "toy.toml").write_text(text + "\n", encoding="utf-8")
-    toy = Toy(server, tmp_path, tmp_path / "toy.toml", tmp_path / "whole" / "counters.duckdb", 0.0, [])
-    ended = toy.run(toy.whole, list_steps=True)
-    assert ended.status == 0, ended.errors
-    toy.seconds, toy.steps = ended.seconds, ended.steps
-    return toy
+TABLE = Path(__file__).parents[2] / "runs" / "gpt2-xl-published-counts.csv"
 
 
 def attempt(record: Record, what: str, trial: Callable[[], str]) -> str | None:
@@ -108,6 +31,13 @@ def attempt(record: Record, what: str, trial: Callable[[], str]) -> str | None:
     return None
 
 
+def drawn_step(steps: list[str], draw: random.Random, *kinds: str) -> dict[str, object]:
+    """A step of one of these kinds (all kinds are as likely, however many steps they have), and when to die: before, after or in it."""
+    kind = draw.choice(kinds)
+    at = draw.choice([number for number, step in enumerate(steps, 1) if kind in step])
+    return {"at": at, "when": draw.choice(("before", "after", 0.0, 0.0003, 0.001, 0.003))}
+
+
 def test_a_run_that_is_killed_at_any_moment_loses_nothing(toy: Toy, whole: bool, record: Record) -> None:
     draw = random.Random(SEED)
 
@@ -117,10 +47,103 @@ def test_a_run_that_is_killed_at_any_moment_loses_nothing(toy: Toy, whole: bool,
         for _ in range(draw.choice((1, 1, 2, 3))):
             ended = toy.run(out, kill=after(draw.uniform(0.0, 1.05 * toy.seconds)))
             assert ended.status in (KILLED, 0), ended.errors
-            committed |= ended.committed
-            committed = toy.check(out, committed)
+            committed = toy.check(out, committed | ended.committed)
         toy.resume(out)
         return RESUMED
 
-    found = [attempt(record, "extract run, killed at a moment, up to three times in turn", lambda: trial(n)) for n in range(60 if whole else 2)]
+    what = "extract run, killed at a moment, some again while they resume"
+    found = [attempt(record, what, lambda number=number: trial(number)) for number in range(70 if whole else 2)]
     assert not any(found), found
+
+
+STEPS = {
+    "inside a commit": ("begin", "insert into", "commit"),
+    "while the working file is made": ("create table", "attach", "checkpoint work"),
+    "while it publishes": ("copy from", "detach snapshot", "fsync", "replace", "unlink", "snapshot'"),
+}
+
+
+@pytest.mark.parametrize("where", STEPS)
+def test_a_run_that_is_killed_at_a_step_loses_nothing(toy: Toy, where: str, whole: bool, record: Record) -> None:
+    draw = random.Random(f"{SEED} {where}")
+
+    def trial(number: int) -> str:
+        out = toy.out(number)
+        ended = toy.run(out, **drawn_step(toy.steps, draw, *STEPS[where]))
+        assert ended.status in (KILLED, 0), ended.errors
+        toy.check(out, ended.committed)
+        toy.resume(out)
+        return RESUMED
+
+    found = [attempt(record, f"extract run, killed {where}", lambda number=number: trial(number)) for number in range(20 if whole else 1)]
+    assert not any(found), found
+
+
+def test_a_run_that_is_killed_when_a_file_appears_or_grows_loses_nothing(toy: Toy, whole: bool, record: Record) -> None:
+    draw = random.Random(f"{SEED} watched")
+
+    def trial(number: int) -> str:
+        out = toy.out(number)
+        snapshot, log = out.with_name(out.name + ".snapshot"), out.with_name(out.name + ".work.wal")
+        size = draw.choice((1, 10_000, 100_000, 400_000))
+        seen = draw.choice((snapshot.exists, lambda: log.exists() and log.stat().st_size >= size))
+        ended = toy.run(out, kill=when(seen))
+        assert ended.status in (KILLED, 0), ended.errors
+        toy.check(out, ended.committed)
+        toy.resume(out)
+        return RESUMED
+
+    what = "extract run, killed when its snapshot appears or its log grows"
+    found = [attempt(record, what, lambda number=number: trial(number)) for number in range(20 if whole else 1)]
+    assert not any(found), found
+
+
+def test_a_calibration_that_is_killed_loses_no_window(toy: Toy, whole: bool, record: Record) -> None:
+    draw = random.Random(f"{SEED} calibrate")
+    run = toy.whole.parent
+    toy = replace(toy, whole=toy.folder / "calibrated" / "counters.duckdb")
+    shutil.copytree(run, toy.whole.parent)
+    ended = toy.run(toy.whole, "calibrate", list_steps=True, learn=True)
+    assert ended.status == 0, ended.errors
+
+    def trial(number: int) -> str:
+        out = toy.out(number)
+        shutil.copytree(run, out.parent)
+        if draw.random() < 0.5:
+            how = {"kill": after(draw.uniform(0.3, 1.0) * ended.seconds)}
+        else:
+            how = drawn_step(ended.steps, draw, "begin", "insert into", "commit", "copy from", "fsync", "replace")
+        killed = toy.run(out, "calibrate", **how)
+        assert killed.status in (KILLED, 0), killed.errors
+        toy.check(out, killed.committed)
+        toy.resume(out, "calibrate")
+        return RESUMED
+
+    found = [attempt(record, "extract calibrate --quick, killed", lambda number=number: trial(number)) for number in range(15 if whole else 1)]
+    assert not any(found), found
+
+
+def test_an_import_that_is_killed_is_there_whole_or_not_at_all(toy: Toy, whole: bool, record: Record) -> None:
+    draw = random.Random(f"{SEED} import")
+    imports = ImportingToy(**vars(replace(toy, whole=toy.folder / "imported" / "counters.duckdb")))
+    ended = imports.run(imports.whole, list_steps=True)
+    assert ended.status == 0, ended.errors
+
+    def trial(number: int) -> str:
+        out = imports.out(number)
+        killed = imports.run(out, **drawn_step(ended.steps, draw, *{step.split()[0] for step in ended.steps}))
+        assert killed.status in (KILLED, 0), killed.errors
+        imports.check(out, set())
+        imports.resume(out)
+        return RESUMED
+
+    found = [attempt(record, "extract import-counts, killed", lambda number=number: trial(number)) for number in range(20 if whole else 2)]
+    assert not any(found), found
+
+
+class ImportingToy(Toy):
+    """The same harness for an import."""
+
+    def run(self, out: Path, command: str = "import-counts", **more: object):
+        """The import, killed or not."""
+        return self.server.start("extract", "import-counts", str(TABLE), "--into", str(out), "--title", "T", "--source", "S", **more)

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 LIMIT = 180.0
 # Written anew with every run: the day on which it was begun.
 DAYS = ("measured_on",)
+# Called beside a child, with its process id and a function that waits so many seconds and says whether it has ended.
+Kill = Callable[[int, Callable[[float], bool]], None]
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class ForkServer:
         assert line, "the fork server has ended"
         return json.loads(line)
 
-    def start(self, program: str, *command: str, kill: Callable[[int, Callable[[float], bool]], None] | None = None, **more: Any) -> Ended:
-        """One child to its end. `kill(pid, ended)` is called beside it; `ended(seconds)` waits so long, and says whether it has ended."""
+    def start(self, program: str, *command: str, kill: Kill | None = None, **more: Any) -> Ended:
+        """One child to its end. `kill` is called beside it."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         log, errors = self.folder / "log", self.folder / "errors"
@@ -108,10 +110,13 @@ def send(pid: int, number: int) -> None:
         pass
 
 
-def after(seconds: float, *signals: int, between: float = 0.01) -> Callable[[int, Callable[[float], bool]], None]:
-    """A moment: the signals are sent so many seconds after the start."""
+def after(seconds: float, *signals: int, between: float = 0.01, begun: Path | None = None) -> Kill:
+    """A moment: the signals are sent so many seconds after the start, or after there is something in the file `begun`."""
 
     def kill(pid: int, ended: Callable[[float], bool]) -> None:
+        while begun is not None and not (begun.exists() and begun.stat().st_size):
+            if ended(0.001):
+                return
         wait = seconds
         for number in signals or (signal.SIGKILL,):
             if ended(wait):
@@ -122,15 +127,14 @@ def after(seconds: float, *signals: int, between: float = 0.01) -> Callable[[int
     return kill
 
 
-def when(condition: Callable[[], bool], *signals: int) -> Callable[[int, Callable[[float], bool]], None]:
+def when(condition: Callable[[], bool]) -> Kill:
     """The moment at which something is seen from outside, such as a file that appears."""
 
     def kill(pid: int, ended: Callable[[float], bool]) -> None:
         while not condition():
             if ended(0.0):
                 return
-        for number in signals or (signal.SIGKILL,):
-            send(pid, number)
+        send(pid, signal.SIGKILL)
 
     return kill
 
