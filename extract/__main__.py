@@ -14,7 +14,7 @@ from extract.acceptance.command import acceptance
 from extract.bench.command import bench
 from extract.calibration.command import calibrate
 from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal
-from extract.interrupt import Interrupted, Stop
+from extract.interrupt import Interrupted, Stop, hit_a_query
 from extract.next_command import typed
 
 # Stopped where there was nothing to keep; a run says more.
@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _as_refusal(error: Exception) -> Refusal:
-    if isinstance(error, Refusal | typer.Abort):
+    if isinstance(error, Refusal | typer.Abort) or hit_a_query(error):
         return error if isinstance(error, Refusal) else _STOPPED
     # The exceptions of click, which typer does not export under one name in all its versions.
     told = getattr(error, "format_message", None)

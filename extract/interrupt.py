@@ -14,6 +14,22 @@ class Interrupted(Refusal):
     exit_code = 130
 
 
+def hit_a_query(error: BaseException) -> bool:
+    """Whether this is what DuckDB makes of the KeyboardInterrupt that a signal raises while it answers."""
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+
+
+@contextmanager
+def obeyed() -> Iterator[None]:
+    """Inside, a signal that hits a query raises KeyboardInterrupt, as it does anywhere else."""
+    try:
+        yield
+    except RuntimeError as error:
+        if hit_a_query(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
 class Stop:
     """Inside, the first of both signals raises KeyboardInterrupt: at once, or at the end of `held`. Later ones change nothing, so that
     nobody's second Ctrl-C tears what the first one has begun to put in order; one that a library swallowed is obeyed by the next `held`.

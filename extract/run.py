@@ -13,7 +13,7 @@ from extract.checkpoint_files import Located, locate
 from extract.config import RunConfig
 from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.identity import check_same, describe
-from extract.interrupt import Interrupted, Stop
+from extract.interrupt import Interrupted, Stop, obeyed
 from extract.loading import Loaded, load, to_tensor
 from extract.measures import HELD_OUT, NATURAL, REPEATED, WEIGHTS
 from extract.next_command import typed
@@ -49,8 +49,9 @@ def measure(config: RunConfig, out: Path, *, must_resume: bool = False, command:
     started = time.monotonic()
     with Stop() as stop, Store(out) as store:
         try:
-            job = _plan(config, store, must_resume)
-            tokens = _measure_shards(job, store, stop) if job.missing else 0
+            with obeyed():
+                job = _plan(config, store, must_resume)
+                tokens = _measure_shards(job, store, stop) if job.missing else 0
             with stop.held():
                 store.publish()
         except KeyboardInterrupt as error:

@@ -22,7 +22,7 @@ from extract.checkpoint_files import Located, locate
 from extract.config import RunConfig
 from extract.errors import CorpusRefusal, DatabaseRefusal
 from extract.identity import check_same, check_same_versions, describe, versions
-from extract.interrupt import Interrupted, Stop
+from extract.interrupt import Interrupted, Stop, obeyed
 from extract.loading import Loaded, Windows, load, to_tensor
 from extract.next_command import typed
 from extract.progress import bar, say, waiting
@@ -68,7 +68,8 @@ def calibrate(config: RunConfig, out: Path, asked: Asked, *, command: str, run_c
         job = _plan(config, store, asked, run_command)
         try:
             if isinstance(job, Job) and job.missing:
-                _measure_windows(job, store, stop)
+                with obeyed():
+                    _measure_windows(job, store, stop)
             with stop.held():
                 store.publish()
         except KeyboardInterrupt as error:

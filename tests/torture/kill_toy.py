@@ -56,9 +56,9 @@ class Toy:
                 raise Difference(f"published, and not in the working file: {sorted(published - there)}")
         return there
 
-    def resume(self, out: Path, command: str = "run") -> None:
+    def resume(self, out: Path, command: str = "run", **more: object) -> None:
         """The same command again ends well, leaves nothing behind, and every table is that of the uninterrupted run."""
-        ended = self.run(out, command)
+        ended = self.run(out, command, **more)
         if ended.status != 0:
             raise Difference(f"not resumed: {ended.errors}")
         for file in (out, out.with_name(out.name + ".work")):
