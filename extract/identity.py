@@ -54,9 +54,7 @@ def versions(packages: tuple[str, ...] = provenance.MEASURING) -> dict[str, str]
     """Versions of Python, Headcount and the libraries, and the hash of the code: that of the top level and of these packages."""
     libraries = ("torch", "transformers", "tokenizers", "numpy", "duckdb")
     own = {"python": platform.python_version(), "headcount": extract.__version__, CODE: provenance.code(packages)}
-    return own | {
-        name: importlib.metadata.version(name) for name in libraries
-    }
+    return own | {name: importlib.metadata.version(name) for name in libraries}
 
 
 def check_same(there: dict[str, object], asked: dict[str, object], where: str, *, complete: bool) -> None:

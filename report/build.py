@@ -22,7 +22,21 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, console, console_files, csp, exchange, figures, head_map, pages, publish, queries, site_pages, unfinished
+from report import (
+    __version__,
+    check,
+    console,
+    console_files,
+    csp,
+    exchange,
+    figures,
+    head_map,
+    pages,
+    publish,
+    queries,
+    site_pages,
+    unfinished,
+)
 from report.comparisons.page import PairDrawing
 from report.downloads import checksums, plain_text
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal

@@ -158,14 +158,7 @@ def serve() -> None:
     # A thread that the parent had started would not be there in its children.
     torch.set_num_threads(1)
     import duckdb  # noqa: F401
-    import transformers.models.gpt2.modeling_gpt2
 
-    import extract.__main__
-    import extract.calibration.window
-    import extract.passes
-    import extract.run
-    import extract.self_test
-    import extract.worked_token
     import report.__main__
     import report.build  # noqa: F401
 

@@ -78,7 +78,9 @@ def _checkpoint(folder: Path, tokenizer_file: Path) -> Path:
     torch.manual_seed(0)
     sizes = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64, "vocab_size": 300, "bos_token_id": 0, "eos_token_id": 0}
     GPT2LMHeadModel(GPT2Config(**sizes)).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token="<|endoftext|>", eos_token="<|endoftext|>").save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token="<|endoftext|>", eos_token="<|endoftext|>").save_pretrained(
+        folder
+    )
     return folder
 
 
@@ -87,7 +89,9 @@ def toy(server: ForkServer, tmp_path_factory: pytest.TempPathFactory, tokenizer_
     """A few windows of sixteen tokens, a shard each; the rest of the text is for the calibration."""
     folder = tmp_path_factory.mktemp("toy")
     words = random.Random(0)
-    (folder / "text.txt").write_text(" ".join(words.choices("the river city war king of and in 12 author".split(), k=900)), encoding="utf-8")
+    (folder / "text.txt").write_text(
+        " ".join(words.choices(["the", "river", "city", "war", "king", "of", "and", "in", "12", "author"], k=900)), encoding="utf-8"
+    )
     text = f"""name = "Toy"
 model = "{_checkpoint(folder / "toy-model", tokenizer_file)}"
 corpus = "{folder / "text.txt"}"

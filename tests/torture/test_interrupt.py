@@ -12,7 +12,11 @@ Record = Callable[[str, str], None]
 SEED = 20260
 TITLE = "Processes that are asked to stop"
 ONCE = {"SIGINT": (signal.SIGINT,), "SIGTERM": (signal.SIGTERM,)}
-TWICE = {"SIGINT, then SIGTERM": (signal.SIGINT, signal.SIGTERM), "SIGINT twice": (signal.SIGINT,) * 2, "SIGTERM three times": (signal.SIGTERM,) * 3}
+TWICE = {
+    "SIGINT, then SIGTERM": (signal.SIGINT, signal.SIGTERM),
+    "SIGINT twice": (signal.SIGINT,) * 2,
+    "SIGTERM three times": (signal.SIGTERM,) * 3,
+}
 
 
 def check_told(ended: Ended, where: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kill_toy import KILLED, SHARDS, Toy
+from kill_toy import KILLED, Toy
 from trials import Difference, after, when
 
 Record = Callable[[str, str], None]
@@ -119,7 +119,9 @@ def test_a_calibration_that_is_killed_loses_no_window(toy: Toy, whole: bool, rec
         toy.resume(out, "calibrate")
         return RESUMED
 
-    found = [attempt(record, "extract calibrate --quick, killed", lambda number=number: trial(number)) for number in range(15 if whole else 1)]
+    found = [
+        attempt(record, "extract calibrate --quick, killed", lambda number=number: trial(number)) for number in range(15 if whole else 1)
+    ]
     assert not any(found), found
 
 

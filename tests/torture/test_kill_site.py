@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kill_toy import KILLED, Toy
-from planting import PLANTED, add_published_counts, figures_of, write_counters
+from planting import PLANTED, figures_of, write_counters
 from trials import Difference, Ended, after
 
 from report.check import check
@@ -34,7 +34,7 @@ def check_site(site: Path, old: dict[str, bytes], new: dict[str, bytes], *, only
     found = files(site)
     if found == old and not only_new:
         return "the old site, every file"
-    if pages(site) != new:
+    if new and pages(site) != new:
         raise Difference(f"the site is neither of both: {sorted({*found} ^ {*old})[:5]}")
     if differences := check(site / "data" / "headcount.duckdb", site):
         raise Difference(f"the new site is not whole: {differences[0]}")
@@ -45,22 +45,33 @@ def test_a_build_that_is_killed_leaves_the_old_site_or_the_new_one(toy: Toy, tmp
     draw, figures = random.Random(f"{SEED} site"), figures_of(tmp_path)
 
     def build(counters: Path, folder: Path, **more: object) -> Ended:
-        given = ("build", str(counters), "--out", str(folder / "site"), "--publish", str(folder / "headcount.duckdb"), "--figures", str(figures))
+        given = (
+            "build",
+            str(counters),
+            "--out",
+            str(folder / "site"),
+            "--publish",
+            str(folder / "headcount.duckdb"),
+            "--figures",
+            str(figures),
+        )
         return toy.server.start("report", *given, **more)
 
     made = {}
-    for name, active in (("old", PLANTED), ("new", PLANTED[::-1])):
-        counters = add_published_counts(write_counters(tmp_path / f"{name}.duckdb", active))
-        made[name] = build(counters, tmp_path / name, list_steps=True)
-        assert made[name].status == 0, made[name].errors
+    for name, active in (("old", PLANTED[:4, :2]), ("new", PLANTED[4:, :2])):
+        counters = write_counters(tmp_path / f"{name}.duckdb", active)
+        # A build takes long: where there is one trial, its new site is checked, and not compared with another one.
+        if name == "old" or whole:
+            made[name] = build(counters, tmp_path / name, list_steps=True)
+            assert made[name].status == 0, made[name].errors
     old, new = files(tmp_path / "old" / "site"), pages(tmp_path / "new" / "site")
     # Where the site is put in place, and anywhere.
     last = [number for number, step in enumerate(made["old"].steps, 1) if step == "rmtree"][-2:]
     found = []
-    for number in range(12 if whole else 1):
+    for number in range(10 if whole else 1):
         folder = tmp_path / f"trial-{number}"
         shutil.copytree(tmp_path / "old", folder)
-        moment = {"kill": after(draw.uniform(0.1, 1.0) * made["new"].seconds)}
+        moment = {"kill": after(draw.uniform(0.1, 1.0) * made["old"].seconds)}
         at = {"at": draw.choice(last) + draw.choice((-1, 0)), "when": draw.choice(("before", "after"))}
         try:
             killed = build(tmp_path / "new.duckdb", folder, **draw.choice((moment, at)))

@@ -1,5 +1,6 @@
 """The harness of kills: starts children of the fork server, kills them at a moment, at a step or when a file appears, and compares tables."""
 
+import contextlib
 import json
 import os
 import select
@@ -104,10 +105,8 @@ class ForkServer:
 
 def send(pid: int, number: int) -> None:
     """A signal to a child; nothing where it has ended meanwhile (it is not reaped before its answer is read)."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def after(seconds: float, *signals: int, between: float = 0.01, begun: Path | None = None) -> Kill:
