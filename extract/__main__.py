@@ -6,7 +6,7 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -15,7 +15,7 @@ from extract.acceptance.command import acceptance
 from extract.bench.command import bench
 from extract.calibration.command import calibrate
 from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal, disk_full
-from extract.interrupt import Interrupted
+from extract.interrupt import Interrupted, Stop, hit_a_query
 from extract.next_command import typed
 
 # Stopped where there was nothing to keep; a run says more.
@@ -164,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _as_refusal(error: Exception) -> Refusal:
-    if isinstance(error, Refusal | typer.Abort):
+    if isinstance(error, Refusal | typer.Abort) or hit_a_query(error):
         return error if isinstance(error, Refusal) else _STOPPED
     # The exceptions of click, which typer does not export under one name in all its versions.
     told = getattr(error, "format_message", None)
@@ -186,5 +186,17 @@ def _as_refusal(error: Exception) -> Refusal:
     )
 
 
+def program() -> NoReturn:
+    """As a program of its own: the first Ctrl-C or SIGTERM ends it in order whatever it does, and later ones change nothing."""
+    # Never left: Python's own end is not to be torn either.
+    Stop().__enter__()
+    try:
+        code = main()
+    except KeyboardInterrupt:
+        print(_STOPPED, file=sys.stderr)
+        code = _STOPPED.exit_code
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract import fingerprint
+from extract import fingerprint, unfinished
 from extract.errors import CorpusRefusal, EnvironmentRefusal, ModelRefusal
 from extract.progress import quiet_transformers, waiting
 
@@ -92,10 +92,14 @@ def model_folder() -> Path:
 
 
 def folder_beside(folder: Path) -> Path:
-    """A new folder next to another, so that it can be renamed to it."""
+    """A new folder next to another, so that it can be renamed to it; those that killed processes left there are removed."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.tmp-"))
+        unfinished.remove_abandoned(folder)
+        made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=folder.name + unfinished.MARK))
+        # Ours until this process ends.
+        unfinished.claim(made)
+        return made
     except OSError as error:
         fix = "set HEADCOUNT_CACHE to a folder that can be written"
         raise EnvironmentRefusal(f"the cache folder cannot be written: {error.strerror}", str(folder.parent), fix) from error

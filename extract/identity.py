@@ -1,7 +1,8 @@
 """What a run is: the row of table run, and what must agree for a run to be continued.
 
-A run is known by its configuration, the hashes of its weights and text, the kind of device and the versions of the libraries that
-change numbers. Told without loading a model, so that a finished run costs seconds. Holds no path, user or host."""
+A run is known by its configuration, the hashes of its weights, its model's settings and its text, the kind of device, the versions of
+the libraries that change numbers and the hash of the code that measures. Told without loading a model, so that a finished run costs
+seconds. Holds no path, user or host."""
 
 import dataclasses
 import datetime
@@ -10,12 +11,15 @@ import json
 import platform
 
 import extract
-from extract import corpus, measures
+from extract import corpus, measures, provenance
 from extract.checkpoint_files import Located
 from extract.config import RunConfig
 from extract.errors import CorpusRefusal, DatabaseRefusal
 
+CODE = "code"
 CHANGE_NUMBERS = ("headcount", "torch", "transformers", "tokenizers", "numpy")
+# The configuration and tokenizer files beside the weights.
+SETTINGS = "model_settings"
 
 
 def describe(config: RunConfig, located: Located, corpus_sha256: str, device: str) -> dict[str, object]:
@@ -25,6 +29,7 @@ def describe(config: RunConfig, located: Located, corpus_sha256: str, device: st
     del told["max_line_bytes"]
     # The names of the files, so that a measure added to the folder is not taken for one that was measured.
     told["measures"] = measures.names()
+    told[SETTINGS] = provenance.settings(located.folder)
     return {
         "run_id": config.name,
         "kind": "measured",
@@ -47,19 +52,23 @@ def describe(config: RunConfig, located: Located, corpus_sha256: str, device: st
     }
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python, Headcount and the libraries."""
+def versions(packages: tuple[str, ...] = provenance.MEASURING) -> dict[str, str]:
+    """Versions of Python, Headcount and the libraries, and the hash of the code: that of the top level and of these packages."""
     libraries = ("torch", "transformers", "tokenizers", "numpy", "duckdb")
-    return {"python": platform.python_version(), "headcount": extract.__version__} | {
-        name: importlib.metadata.version(name) for name in libraries
-    }
+    own = {"python": platform.python_version(), "headcount": extract.__version__, CODE: provenance.code(packages)}
+    return own | {name: importlib.metadata.version(name) for name in libraries}
 
 
-def check_same(there: dict[str, object], asked: dict[str, object], where: str) -> None:
-    """Refuse to continue a run that is another one: DatabaseRefusal says in what, CorpusRefusal where only the text has changed."""
+def check_same(there: dict[str, object], asked: dict[str, object], where: str, *, complete: bool) -> None:
+    """Refuse to continue a run that is another one: DatabaseRefusal says in what, CorpusRefusal where only the text has changed.
+
+    To a `complete` run nothing is added, so that other code mixes nothing; one that was begun before the model's settings were kept
+    is known by the rest."""
     if there["kind"] != "measured":
         raise DatabaseRefusal(f"{there['run_id']!r} is an imported table", where, "change the run's name, or choose another --out")
     differing = _differing(_flat(there), _flat(asked))
+    if complete:
+        differing = [key for key in differing if key != CODE and (key != SETTINGS or SETTINGS in _flat(there))]
     if differing == ["corpus_sha256"]:
         raise CorpusRefusal(
             f"the text has changed since run {there['run_id']!r} began", str(there["corpus"]), "start a new run: change its name"
@@ -73,7 +82,15 @@ def _flat(row: dict[str, object]) -> dict[str, object]:
     config: dict[str, object] = json.loads(str(row["config"]))
     library = json.loads(str(row["versions"]))
     hashes = {key: row[key] for key in ("weights_sha256", "corpus_sha256")}
-    return config | hashes | {name: library.get(name) for name in CHANGE_NUMBERS}
+    return config | hashes | {name: library.get(name) for name in (CODE, *CHANGE_NUMBERS)}
+
+
+def check_same_versions(what: str, there: dict[str, object], now: dict[str, str], where: str, fix: str) -> None:
+    """Refuse to continue what another version began. Raises DatabaseRefusal, which says in what they differ."""
+    differing = [key for key in (CODE, *CHANGE_NUMBERS) if there.get(key) != now.get(key)]
+    if differing:
+        shown = ", ".join(f"{key} ({_shown(there.get(key), now.get(key))})" for key in differing[:4])
+        raise DatabaseRefusal(f"{what} differs in {shown}", where, fix)
 
 
 def _differing(there: dict[str, object], asked: dict[str, object]) -> list[str]:

@@ -14,9 +14,26 @@ class Interrupted(Refusal):
     exit_code = 130
 
 
+def hit_a_query(error: BaseException) -> bool:
+    """Whether this is what DuckDB makes of the KeyboardInterrupt that a signal raises while it answers."""
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+
+
+@contextmanager
+def obeyed() -> Iterator[None]:
+    """Inside, a signal that hits a query raises KeyboardInterrupt, as it does anywhere else."""
+    try:
+        yield
+    except RuntimeError as error:
+        if hit_a_query(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
 class Stop:
     """Inside, the first of both signals raises KeyboardInterrupt: at once, or at the end of `held`. Later ones change nothing, so that
-    nobody's second Ctrl-C tears what the first one has begun to put in order; one that a library swallowed is obeyed by the next `held`."""
+    nobody's second Ctrl-C tears what the first one has begun to put in order; one that a library swallowed is obeyed by the next `held`.
+    One inside another hands on that it was asked: nor may a signal tear what follows."""
 
     def __init__(self) -> None:
         self._holding = False
@@ -28,6 +45,9 @@ class Stop:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._before.items():
+            outer = getattr(handler, "__self__", None)
+            if isinstance(outer, Stop) and self._asked:
+                outer._asked = True
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:

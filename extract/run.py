@@ -13,7 +13,7 @@ from extract.checkpoint_files import Located, locate
 from extract.config import RunConfig
 from extract.errors import DatabaseRefusal, EnvironmentRefusal, NotFinite
 from extract.identity import check_same, describe
-from extract.interrupt import Interrupted, Stop
+from extract.interrupt import Interrupted, Stop, obeyed
 from extract.loading import Loaded, load, to_tensor
 from extract.measures import HELD_OUT, NATURAL, REPEATED, WEIGHTS
 from extract.next_command import typed
@@ -61,8 +61,9 @@ def measure(
     with Stop() as stop, Store(out, salvage) as store:
         quarantine.say_lost(store)
         try:
-            job = _plan(config, store, must_resume, retry_quarantined)
-            tokens = _measure_shards(job, store, stop) if job.missing else 0
+            with obeyed():
+                job = _plan(config, store, must_resume, retry_quarantined)
+                tokens = _measure_shards(job, store, stop) if job.missing else 0
             with stop.held():
                 store.publish()
         except KeyboardInterrupt as error:
@@ -78,14 +79,15 @@ def _plan(config: RunConfig, store: Store, must_resume: bool, retry_quarantined:
     located = locate(config.model, config.revision, config.weights_sha256)
     row = describe(config, located, corpus.identify(config.corpus, config.max_line_bytes), device.resolve(config.device))
     there = store.run(config.name)
-    if there is not None:
-        check_same(there, row, store.out.name)
-    elif must_resume:
-        raise DatabaseRefusal(f"there is no run {config.name!r} to resume", store.out.name, "leave --resume out to begin it")
     done = store.shards(config.name)
     if not retry_quarantined:
         done |= {int(str(row["shard"])) for row in store.quarantined(config.name)}
-    return Job(config, located, there or row, there is not None, tuple(shard for shard in range(config.shards) if shard not in done))
+    missing = tuple(shard for shard in range(config.shards) if shard not in done)
+    if there is not None:
+        check_same(there, row, store.out.name, complete=not missing)
+    elif must_resume:
+        raise DatabaseRefusal(f"there is no run {config.name!r} to resume", store.out.name, "leave --resume out to begin it")
+    return Job(config, located, there or row, there is not None, missing)
 
 
 def _measure_shards(job: Job, store: Store, stop: Stop) -> int:

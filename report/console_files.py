@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from report import unfinished
 from report.errors import EnvironmentRefusal
 
 PINS = Path(__file__).parent / "console.toml"
@@ -94,7 +95,9 @@ def fill(kept: Path) -> None:
     """Fetch all packages into a new folder of that name."""
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=kept.parent, prefix=f"{kept.name}.tmp-"))
+        unfinished.remove_abandoned(kept)
+        made = Path(tempfile.mkdtemp(dir=kept.parent, prefix=kept.name + unfinished.MARK))
+        handle = unfinished.claim(made)
     except OSError as error:
         fix = "set HEADCOUNT_CACHE to a folder that can be written"
         raise EnvironmentRefusal(f"the cache folder cannot be written: {error.strerror}", kept.parent.name, fix) from error
@@ -108,6 +111,7 @@ def fill(kept: Path) -> None:
             made.rename(kept)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        os.close(handle)
 
 
 def download(package: Package, into: Path) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, older, opening, queries, statistics, unmeasured
+from report import definitions, older, opening, queries, statistics, unfinished, unmeasured
 from report.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from report.figures import Figure
 
@@ -64,16 +64,11 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
         UsageRefusal: a figure file that cannot be followed, or a threshold that is not a stored edge.
     """
     open_counters(counters).close()
-    temporary = target.with_name(f"{target.name}.tmp-{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    try:
-        with full_disk_told(target):
-            copy_counters(counters, temporary)
-            finish(temporary, counters, shown, allow_partial)
+    with unfinished.beside(target) as folder, full_disk_told(target):
+        temporary = folder / target.name
+        copy_counters(counters, temporary)
+        finish(temporary, counters, shown, allow_partial)
         temporary.replace(target)
-    finally:
-        for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
-            leftover.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from extract import corpus, device
+from extract import corpus, device, provenance
 from extract.calibration.calibrations import Known, goes_on, known, of_run
 from extract.calibration.plan import Intervention, counted, interventions
 from extract.calibration.settings import Settings, choose
 from extract.checkpoint_files import Located, locate
 from extract.config import RunConfig
 from extract.errors import CorpusRefusal, DatabaseRefusal
-from extract.identity import check_same, describe, versions
-from extract.interrupt import Interrupted, Stop
+from extract.identity import check_same, check_same_versions, describe, versions
+from extract.interrupt import Interrupted, Stop, obeyed
 from extract.loading import Loaded, Windows, load, to_tensor
 from extract.next_command import typed
 from extract.progress import bar, say, waiting
@@ -68,7 +68,8 @@ def calibrate(config: RunConfig, out: Path, asked: Asked, *, command: str, run_c
         job = _plan(config, store, asked, run_command)
         try:
             if isinstance(job, Job) and job.missing:
-                _measure_windows(job, store, stop)
+                with obeyed():
+                    _measure_windows(job, store, stop)
             with stop.held():
                 store.publish()
         except KeyboardInterrupt as error:
@@ -89,6 +90,10 @@ def _plan(config: RunConfig, store: Store, asked: Asked, run_command: str) -> Jo
     found = goes_on(known(store, config.name), settings, store.out.name, again=asked.again, chosen=chosen)
     if isinstance(found, Known):
         missing = tuple(window for window in range(found.windows) if window not in found.done)
+        if missing:
+            fix = "add --again to calibrate anew beside it"
+            now = versions(provenance.CALIBRATING)
+            check_same_versions(f"the calibration of run {config.name!r}", found.versions, now, store.out.name, fix)
         # On the device that it was begun on: the same numbers, whatever is interrupted.
         return Job(config, settings, located, run, found.device, found.number, True, missing)
     return Job(config, settings, located, run, device.resolve(config.device), found, False, tuple(range(settings.windows)))
@@ -114,7 +119,7 @@ def _check_run(config: RunConfig, located: Located, run: dict[str, object], wher
         stored = json.loads(str(run["config"]))
         told = json.loads(str(now["config"])) | {key: stored.get(key) for key in ("device", "measures")}
         now |= {"versions": run["versions"], "config": json.dumps(told)}
-    check_same(run, now, where)
+    check_same(run, now, where, complete=True)
 
 
 def _measure_windows(job: Job, store: Store, stop: Stop) -> None:
@@ -188,7 +193,7 @@ def _first_rows(job: Job, store: Store, plan: tuple[Intervention, ...]) -> Rows:
         "dtype": job.config.dtype,
         "device": job.device,
         "hardware": device.hardware(job.device),
-        "versions": json.dumps(versions(), sort_keys=True),
+        "versions": json.dumps(versions(provenance.CALIBRATING), sort_keys=True),
         "config": settings.to_json(),
         "measured_on": datetime.datetime.now(datetime.UTC).date(),
     }

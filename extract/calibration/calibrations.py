@@ -11,7 +11,7 @@ from extract.store import Store
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """One calibration of the run: its row's number, settings as JSON, device, and the windows that are committed."""
+    """One calibration of the run: its row's number, settings as JSON, device, the windows that are committed, versions."""
 
     number: int
     quick: bool
@@ -19,6 +19,7 @@ class Known:
     config: dict[str, object]
     device: str
     done: frozenset[int]
+    versions: dict[str, object]
 
     @property
     def complete(self) -> bool:
@@ -38,6 +39,7 @@ def known(store: Store, run_id: str) -> list[Known]:
             config=json.loads(str(row["config"])),
             device=str(row["device"]),
             done=frozenset(window for number, window in done if number == row["calibration"]),
+            versions=json.loads(str(row["versions"])),
         )
         for row in store.rows("from calibration where run_id = ? order by calibration", run_id)
     ]

@@ -108,7 +108,7 @@ def test_numbers_out_of_bounds_are_refused() -> None:
 def known(number: int, asked: Settings, done: int) -> Known:
     import json
 
-    return Known(number, asked.quick, asked.windows, json.loads(asked.to_json()), "cpu", frozenset(range(done)))
+    return Known(number, asked.quick, asked.windows, json.loads(asked.to_json()), "cpu", frozenset(range(done)), {})
 
 
 def test_the_same_settings_go_on_and_others_are_refused_unless_asked_for_again() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from kill_toy import server, toy  # noqa: F401
 
 Record = Callable[[str, str], None]
 SEED = 20260

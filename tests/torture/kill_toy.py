@@ -1,0 +1,113 @@
+"""A toy run that is killed, interrupted or changed under way, beside its uninterrupted outcome; and the warm process that its children are forked from."""
+
+import random
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from trials import Difference, Ended, ForkServer, compare
+
+# A window each.
+SHARDS = 6
+KILLED = -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """One for all trials of a module."""
+    process = ForkServer(tmp_path_factory.mktemp("server"))
+    yield process
+    process.close()
+
+
+@dataclass
+class Toy:
+    """A toy run and its uninterrupted outcome: tables in `whole`, made in `seconds` by `steps`."""
+
+    server: ForkServer
+    folder: Path
+    run_file: Path
+    whole: Path
+    seconds: float
+    steps: list[str]
+
+    def out(self, name: object) -> Path:
+        """A counters file of a trial's own."""
+        return self.folder / f"trial-{name}" / "counters.duckdb"
+
+    def run(self, out: Path, command: str = "run", **more: object) -> Ended:
+        """The command, killed or not."""
+        options = ("--quick", "--windows", "2") if command == "calibrate" else ()
+        return self.server.start("extract", command, str(self.run_file), "--out", str(out), *options, **{"publish_every": 0.2, **more})
+
+    def check(self, out: Path, committed: set[tuple[str, int]]) -> set[tuple[str, int]]:
+        """After a kill: what was committed is there, nothing is torn, and the counters file holds whole shards. Gives what is there."""
+        scratch = self.folder / "scratch"
+        work = out.with_name(out.name + ".work")
+        there = compare(self.whole, work, scratch, complete=False) if work.exists() and work.stat().st_size else set()
+        if committed - there:
+            raise Difference(f"lost: {sorted(committed - there)}")
+        if out.exists():
+            published = compare(self.whole, out, scratch, complete=False)
+            if published - there:
+                raise Difference(f"published, and not in the working file: {sorted(published - there)}")
+        return there
+
+    def resume(self, out: Path, command: str = "run", **more: object) -> None:
+        """The same command again ends well, leaves nothing behind, and every table is that of the uninterrupted run."""
+        ended = self.run(out, command, **more)
+        if ended.status != 0:
+            raise Difference(f"not resumed: {ended.errors}")
+        for file in (out, out.with_name(out.name + ".work")):
+            compare(self.whole, file, self.folder / "scratch", complete=True)
+        left = {path.name for path in out.parent.iterdir()} - {out.name, out.name + ".work"}
+        # The log of a working file that was closed in order is gone; no other file may stay.
+        if left:
+            raise Difference(f"left behind: {left}")
+        shutil.rmtree(out.parent)
+
+
+def _checkpoint(folder: Path, tokenizer_file: Path) -> Path:
+    """Two layers of two heads, random."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    torch.manual_seed(0)
+    sizes = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64, "vocab_size": 300, "bos_token_id": 0, "eos_token_id": 0}
+    GPT2LMHeadModel(GPT2Config(**sizes)).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token="<|endoftext|>", eos_token="<|endoftext|>").save_pretrained(
+        folder
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def toy(server: ForkServer, tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Toy:
+    """A few windows of sixteen tokens, a shard each; the rest of the text is for the calibration."""
+    folder = tmp_path_factory.mktemp("toy")
+    words = random.Random(0)
+    (folder / "text.txt").write_text(
+        " ".join(words.choices(["the", "river", "city", "war", "king", "of", "and", "in", "12", "author"], k=900)), encoding="utf-8"
+    )
+    text = f"""name = "Toy"
+model = "{_checkpoint(folder / "toy-model", tokenizer_file)}"
+corpus = "{folder / "text.txt"}"
+window = 16
+windows = {SHARDS}
+shards = {SHARDS}
+calibration_windows = 2
+repeated_windows = 4
+repeated_tokens = 7
+device = "cpu"
+"""
+    (folder / "toy.toml").write_text(text, encoding="utf-8")
+    made = Toy(server, folder, folder / "toy.toml", folder / "whole" / "counters.duckdb", 0.0, [])
+    # What the first one has to load would be part of its time.
+    for first in (True, False):
+        ended = made.run(made.whole if first else made.out("warm"), list_steps=True, learn=first)
+        assert ended.status == 0, ended.errors
+        made.seconds, made.steps = ended.seconds, ended.steps
+    return made

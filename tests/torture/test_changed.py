@@ -1,0 +1,125 @@
+"""A run that was killed half-way is not continued with anything that changes numbers: one changed thing each, refused by name, and no rows of a mix."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from kill_toy import KILLED, Toy
+
+Record = Callable[[str, str], None]
+TITLE = "Runs that are continued with something changed"
+ROOT = Path(__file__).parents[2]
+OPTIONS = {
+    "window": 17,
+    "windows": 7,
+    "shards": 5,
+    "calibration_windows": 1,
+    "repeated_windows": 5,
+    "repeated_tokens": 6,
+    "repeated_copies": 3,
+    "seed": 1,
+    "dtype": '"float64"',
+    "examples": "false",
+    "batch": 2,
+}
+CODE = ("measures/entropy.py", "families/gpt2.py", "blocked.py", "attention.py")
+
+
+@pytest.fixture(scope="module")
+def begun(toy: Toy) -> Path:
+    """The counters file of the toy run, killed when its third shard began."""
+    out = toy.out("begun")
+    third = [number for number, step in enumerate(toy.steps, 1) if step == "begin"][3]
+    assert toy.run(out, at=third, when="before").status == KILLED
+    return out
+
+
+@pytest.fixture
+def changed(toy: Toy, begun: Path, tmp_path: Path) -> Toy:
+    """The same run, with files of its own that a test may change."""
+    shutil.copytree(begun.parent, tmp_path / "trial-0")
+    text = toy.run_file.read_text(encoding="utf-8")
+    for name in ("toy-model", "text.txt"):
+        (shutil.copytree if (toy.folder / name).is_dir() else shutil.copy)(toy.folder / name, tmp_path / name)
+    (tmp_path / "toy.toml").write_text(text.replace(str(toy.folder), str(tmp_path)), encoding="utf-8")
+    return replace(toy, folder=tmp_path, run_file=tmp_path / "toy.toml")
+
+
+def refused(toy: Toy, record: Record, what: str, named: str, code: int = 7, program: Path = ROOT, checked: bool = True) -> None:
+    """The run is refused with this exit code in one line that names what differs, and its working file is as it was."""
+    command = [sys.executable, "-m", "extract", "run", str(toy.run_file), "--out", str(toy.out(0))]
+    environment = os.environ | {"PYTHONPATH": str(program), "HEADCOUNT_CACHE": str(toy.server.folder)}
+    done = subprocess.run(command, cwd=program, env=environment, capture_output=True, text=True, check=False)
+    whole = done.returncode == code and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and named in done.stderr
+    record(f"another {what}", "refused by name" if whole else "LET IN")
+    assert whole, done.stderr
+    if checked:
+        assert toy.check(toy.out(0), set()) == {("shard", 0), ("shard", 1)}
+
+
+def test_nothing_changed_is_continued(changed: Toy, record: Record) -> None:
+    changed.resume(changed.out(0))
+    record("nothing else", "continued to the same tables")
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_another_option_is_refused(changed: Toy, option: str, record: Record) -> None:
+    lines = changed.run_file.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith(f"{option} =")]
+    changed.run_file.write_text("\n".join([*kept, f"{option} = {OPTIONS[option]}"]) + "\n", encoding="utf-8")
+    refused(changed, record, "option", f"{option} (")
+
+
+def test_other_weights_are_refused(changed: Toy, record: Record) -> None:
+    weights = changed.folder / "toy-model" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-2] ^= 1
+    weights.write_bytes(content)
+    refused(changed, record, "model: one bit of its weights", "weights_sha256 (")
+
+
+def test_another_configuration_of_the_same_weights_is_refused(changed: Toy, record: Record) -> None:
+    path = changed.folder / "toy-model" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"layer_norm_epsilon": 1e-3}), encoding="utf-8")
+    refused(changed, record, "model: its configuration", "model_settings (")
+
+
+def test_another_tokenizer_is_refused(changed: Toy, record: Record) -> None:
+    path = changed.folder / "toy-model" / "tokenizer.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    told["model"]["merges"].pop()
+    path.write_text(json.dumps(told), encoding="utf-8")
+    refused(changed, record, "model: its tokenizer", "model_settings (")
+
+
+def test_another_text_is_refused(changed: Toy, record: Record) -> None:
+    with (changed.folder / "text.txt").open("a", encoding="utf-8") as text:
+        text.write(" more")
+    refused(changed, record, "text", "the text has changed", code=4)
+
+
+@pytest.mark.parametrize("file", CODE)
+def test_other_code_is_refused(changed: Toy, file: str, record: Record) -> None:
+    program = changed.folder / "program"
+    shutil.copytree(ROOT / "extract", program / "extract", ignore=shutil.ignore_patterns("__pycache__"))
+    with (program / "extract" / file).open("a", encoding="utf-8") as code:
+        code.write("\nCHANGED = True\n")
+    refused(changed, record, "code of a measure, a family or the attention", "code (", program=program)
+
+
+@pytest.mark.parametrize("library", ["headcount", "torch", "transformers", "tokenizers", "numpy"])
+def test_another_version_is_refused(changed: Toy, library: str, record: Record) -> None:
+    with duckdb.connect(str(changed.out(0)) + ".work") as connection:
+        # As if another installation had begun it.
+        connection.execute("update run set versions = json_merge_patch(versions, ?::json)", [json.dumps({library: "0.0.1"})])
+        connection.execute("checkpoint")
+    refused(changed, record, "version of a library", f"{library} (0.0.1, now ", checked=False)
+    with duckdb.connect(str(changed.out(0)) + ".work", read_only=True) as connection:
+        assert connection.execute("select shard from shard order by all").fetchall() == [(0,), (1,)]

@@ -1,0 +1,52 @@
+"""Ctrl-C and SIGTERM at seeded moments, sometimes twice: one line says how to go on, what is finished is published, and resuming gives the same tables."""
+
+import random
+import signal
+from collections.abc import Callable
+
+import pytest
+from kill_toy import Toy
+from trials import Difference, Ended, after, compare
+
+Record = Callable[[str, str], None]
+SEED = 20260
+TITLE = "Processes that are asked to stop"
+ONCE = {"SIGINT": (signal.SIGINT,), "SIGTERM": (signal.SIGTERM,)}
+TWICE = {
+    "SIGINT, then SIGTERM": (signal.SIGINT, signal.SIGTERM),
+    "SIGINT twice": (signal.SIGINT,) * 2,
+    "SIGTERM three times": (signal.SIGTERM,) * 3,
+}
+
+
+def check_told(ended: Ended, where: str) -> None:
+    """Exit 130 and one line, the last one, that says how to go on."""
+    lines = ended.errors.splitlines()
+    if ended.status != 130 or sum(line.startswith("error: ") for line in lines) != 1 or "Traceback" in ended.errors:
+        raise Difference(f"{where}: ended with {ended.status}: {ended.errors}")
+    if not lines[-1].startswith("error: interrupted") or not ("resume with: " in lines[-1] or "run the same command again" in lines[-1]):
+        raise Difference(f"{where}: told {lines[-1]}")
+
+
+@pytest.mark.parametrize("signals", [ONCE, TWICE], ids=["one signal", "several signals"])
+def test_a_signal_at_any_moment_ends_in_good_order(toy: Toy, signals: dict[str, tuple[int, ...]], whole: bool, record: Record) -> None:
+    draw, found = random.Random(f"{SEED} {list(signals)}"), []
+    for number in range(15 if whole else 2):
+        name, out = draw.choice(list(signals)), toy.out(number)
+        moment = after(
+            draw.uniform(0.0, toy.seconds), *signals[name], between=draw.choice((0.0, 0.01, 0.1)), begun=toy.server.folder / "log"
+        )
+        ended = toy.run(out, kill=moment)
+        try:
+            if ended.status:
+                check_told(ended, f"trial {number}, {name}")
+            there = toy.check(out, ended.committed)
+            if there and compare(toy.whole, out, toy.folder / "scratch", complete=False) != there:
+                raise Difference("not published")
+            toy.resume(out)
+            outcome = "exit 130, one line, published; resumed to the same tables" if ended.status else "had ended before"
+            record(f"extract run, {name}", outcome)
+        except Difference as difference:
+            record(f"extract run, {name}", "LOST, torn or not told")
+            found.append(str(difference))
+    assert not found, found
