@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from extract import families
 from extract.checkpoint_files import Located
+from extract.checkpoint_sizes import check_sizes, first_line, weights_of
 from extract.errors import EnvironmentRefusal, ModelRefusal, UsageRefusal
 from extract.progress import quiet_transformers
 
@@ -31,7 +32,10 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
     Raises ModelRefusal for an architecture that cannot be measured or a tokenizer of another model, UsageRefusal where `window` tokens
     are more than the model's context."""
     config = _config(located)
-    shape = families.shape(config)
+    try:
+        shape = families.shape(config)
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise ModelRefusal(f"config.json cannot be used: {first_line(error)}", located.name, "download it again") from error
     if window > shape.context:
         raise UsageRefusal(f"window {window} > {shape.context}", located.name, f"--window {shape.context} or less")
     tokenizer = _tokenizer(located)
@@ -54,13 +58,15 @@ def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTr
     name = checkpoint.located.name
     # Mismatched shapes are then named in `told`, rather than in a table of many lines.
     options = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True, "ignore_mismatched_sizes": True}
+    check_sizes(checkpoint.config, checkpoint.shape, weights_of(checkpoint.located.weights), name)
     try:
         with quiet_transformers():
             model, told = AutoModelForCausalLM.from_pretrained(
                 checkpoint.located.folder, config=checkpoint.config, dtype=getattr(torch, dtype), output_loading_info=True, **options
             )
-    except (OSError, ValueError) as error:
-        raise ModelRefusal(f"cannot be loaded: {str(error).splitlines()[0]}", name, "download it again") from error
+    # safetensors and torch raise errors of their own for weights that are not what they say.
+    except Exception as error:
+        raise ModelRefusal(f"cannot be loaded: {first_line(error)}", name, "download it again") from error
     _check_keys(told, checkpoint.shape.layers, name)
     _check_finite(model, name)
     try:
@@ -102,8 +108,9 @@ def _config(located: Located) -> "transformers.PreTrainedConfig":
     try:
         with quiet_transformers():
             return transformers.AutoConfig.from_pretrained(located.folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    # transformers checks some fields by classes of errors of its own.
+    except Exception as error:
+        said = first_line(error)
         unknown = re.search(r"model type `?'?([\w.-]+)", said)
         if unknown:
             what = f"transformers {transformers.__version__} does not know {unknown[1]}"
@@ -119,5 +126,4 @@ def _tokenizer(located: Located) -> "transformers.PreTrainedTokenizerBase":
             return AutoTokenizer.from_pretrained(located.folder, trust_remote_code=False, local_files_only=True)
     # The tokenizers library raises plain Exception for a file that it cannot read.
     except Exception as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelRefusal(f"the tokenizer cannot be loaded: {said}", located.name, "download tokenizer.json again") from error
+        raise ModelRefusal(f"the tokenizer cannot be loaded: {first_line(error)}", located.name, "download tokenizer.json again") from error

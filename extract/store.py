@@ -15,10 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
-import duckdb
 import pyarrow as pa
 
-from extract.database_file import check_is_duckdb, check_writable, quoted, remove_empty, sync, told
+from extract.database_file import check_is_duckdb, check_writable, connect, quoted, remove_empty, sync, told
 from extract.errors import DatabaseRefusal
 from extract.measures import Measure
 
@@ -40,11 +39,12 @@ class Store:
         # First, for a folder such as "." has no name.
         check_writable(out)
         self.work = out.with_name(out.name + ".work")
+        self.snapshot = out.with_name(out.name + ".snapshot")
         self.published_at = time.monotonic()
         remove_empty(self.work)
         for path in (self.work, out):
             check_is_duckdb(path)
-        self.con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+        self.con = connect(self.work, out, self.snapshot)
         try:
             self._open()
         except BaseException:
@@ -219,7 +219,7 @@ class Store:
         if time.monotonic() - self.published_at < every or not self.unpublished():
             return
         self.published_at = time.monotonic()
-        snapshot = self.out.with_name(self.out.name + ".snapshot")
+        snapshot = self.snapshot
         # Only the holder of the lock comes here, so a file of this name is what a killed process left.
         snapshot.unlink(missing_ok=True)
         try:

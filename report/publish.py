@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, queries, statistics
+from report import database, definitions, queries, statistics
 from report.errors import DatabaseRefusal
 from report.figures import Figure
 
@@ -32,7 +32,7 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
         kind = "looks like a Git LFS pointer" if opening.startswith(b"version https") else "its first bytes are not DuckDB's"
         raise DatabaseRefusal(f"not a DuckDB file: {kind}", path.name, "give the counters file that python -m extract run wrote")
     try:
-        connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
+        connection = database.read(path)
     except duckdb.Error as error:
         what = str(error).splitlines()[0]
         fix = "pip install -U duckdb" if "version number" in what else "restore the file from a backup, or measure again"
@@ -63,7 +63,7 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
     temporary.unlink(missing_ok=True)
     try:
         copy_counters(counters, temporary)
-        with duckdb.connect(str(temporary)) as connection:
+        with database.write(temporary) as connection:
             refuse_unfinished(connection, counters, allow_partial)
             definitions.add(connection, shown)
             statistics.create(connection)
@@ -83,7 +83,7 @@ def copy_counters(counters: Path, target: Path) -> None:
 
     A published file serves as well – it holds its counters – so what an earlier report added to it is left behind.
     """
-    with duckdb.connect() as connection:
+    with database.in_memory(counters, target) as connection:
         connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         source = "counters"
