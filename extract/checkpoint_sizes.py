@@ -22,6 +22,8 @@ LARGEST_JSON = 2**25
 LONGEST_HEADER = 2**25
 # Numbers that a model may have beyond those in its files: what is missing is told by name, if it is not too much to be made at all.
 SPARE = 10**7
+# transformers writes a dictionary of them before anything can be asked.
+MOST_LABELS = 10**6
 # Keys under which a configuration can name a kernel, which is code, in a repository of the hub.
 KERNELS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal", "experts_implementation")
 # What transformers reads beside the tokenizer's own files; other JSON in a repository is nobody's business.
@@ -49,7 +51,7 @@ def check_files(folder: Path, name: str) -> None:
         if kind != ".safetensors" and file.stat().st_size > largest:
             raise ModelRefusal(f"{file.name} has more than {largest // 2**20} MiB", name, _AGAIN)
         if kind == ".json" and file.stem in SETTINGS:
-            check_ships_no_code(read_json(file, name), name)
+            check_settings(read_json(file, name), name)
 
 
 def _check_place(file: Path, folder: Path, name: str) -> None:
@@ -67,8 +69,11 @@ def _check_place(file: Path, folder: Path, name: str) -> None:
         raise ModelRefusal(f"{file.name} is a link out of the folder; refused", name, "copy the file into the folder")
 
 
-def check_ships_no_code(content: dict[str, object], name: str) -> None:
-    """Refuse a configuration that names code: classes of the repository, or a kernel of the hub."""
+def check_settings(content: dict[str, object], name: str) -> None:
+    """Refuse a configuration that names code, be it classes of the repository or a kernel of the hub, or more labels than there can be."""
+    labels = content.get("num_labels", 0)
+    if isinstance(labels, int) and labels > MOST_LABELS:
+        raise ModelRefusal(f"config.json gives num_labels as {_short(labels)}", name, _AGAIN)
     if content.get("auto_map"):
         raise ModelRefusal("the repository ships code (auto_map); refused", name, "use a model whose architecture transformers knows")
     for key in KERNELS:

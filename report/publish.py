@@ -87,7 +87,11 @@ def copy_counters(counters: Path, target: Path) -> None:
         connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         source = "counters"
-        if connection.execute("select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'").fetchall():
+        added = "select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'"
+        # Counters hold neither; what somebody put into them is not handed on to readers, on whose machines it would run.
+        added += " union all select 1 from duckdb_views() where database_name = 'counters' and not internal"
+        added += " union all select 1 from duckdb_functions() where database_name = 'counters' and not internal"
+        if connection.execute(added).fetchall():
             source = strip(connection)
         connection.execute(f"copy from database {source} to published")
         connection.execute("detach published")
@@ -104,6 +108,9 @@ def strip(connection: duckdb.DuckDBPyConnection) -> str:
         for (name,) in names:
             if kind == "view" or name in (*definitions.TABLES, *statistics.TABLES):
                 connection.execute(f"drop {kind} memory.{identifier(name)}")
+    macros = "select distinct function_name, function_type from duckdb_functions() where database_name = 'memory' and not internal"
+    for name, kind in connection.execute(macros).fetchall():
+        connection.execute(f"drop macro {'table ' if kind == 'table_macro' else ''}memory.{identifier(name)}")
     return "memory"
 
 
