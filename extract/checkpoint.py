@@ -43,6 +43,7 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
     if not 0 <= largest < config.vocab_size:
         what = f"the tokenizer has ids up to {largest}, the model {config.vocab_size} embeddings"
         raise ModelRefusal(what, located.name, "use the model's own tokenizer")
+    check_sizes(config, shape, weights_of(located.weights), located.name)
     return Checkpoint(located, config, tokenizer, shape)
 
 
@@ -58,7 +59,6 @@ def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTr
     name = checkpoint.located.name
     # Mismatched shapes are then named in `told`, rather than in a table of many lines.
     options = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True, "ignore_mismatched_sizes": True}
-    check_sizes(checkpoint.config, checkpoint.shape, weights_of(checkpoint.located.weights), name)
     try:
         with quiet_transformers():
             model, told = AutoModelForCausalLM.from_pretrained(

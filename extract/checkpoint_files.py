@@ -117,7 +117,9 @@ def _weights(folder: Path, name: str) -> tuple[Path, ...]:
     elif index.exists():
         places = read_json(index, name).get("weight_map")
         named = sorted({str(file) for file in places.values()}) if isinstance(places, dict) else []
-        missing = [file for file in named if Path(file).name != file or not (folder / file).exists()]
+        missing = [
+            file for file in named if Path(file).name != file or Path(file).suffix != ".safetensors" or not (folder / file).is_file()
+        ]
         if missing or not named:
             raise ModelRefusal(f"weight file {missing[0] if missing else 'list'} is missing", name, "download it again")
         files = [folder / file for file in named]

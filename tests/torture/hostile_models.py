@@ -46,7 +46,16 @@ def settings(file: str = "config.json", **given: object) -> Build:
 
 
 def text(file: str, content: str) -> Build:
-    return lambda folder, _: None
+    def build(folder: Path, _: Path) -> None:
+        (folder / file).write_text(content, encoding="utf-8")
+
+    return build
+
+
+def adapter(folder: Path, canary: Path) -> None:
+    """Pickled, and with the name of another model that is to be loaded instead."""
+    pickled("adapter_model.bin")(folder, canary)
+    text("adapter_config.json", '{"base_model_name_or_path": "/tmp", "peft_type": "LORA"}')(folder, canary)
 
 
 def weights_named(place: str) -> Build:
@@ -129,7 +138,7 @@ JINJA = "{% for c in ''.__class__.__mro__[1].__subclasses__() %}{{ c('touch cana
 
 PICKLES: dict[str, Build] = {
     **{f"only {file}": pickled(file, alone=True) for file in ("pytorch_model.bin", "model.pt", "model.ckpt", "model.safetensors")},
-    "an adapter": lambda folder, canary: None,
+    "an adapter": adapter,
     **{
         f"beside it {file}": pickled(file)
         for file in ("pytorch_model.bin", "training_args.bin", "optimizer.pt", "vocab.pkl", "rng_state.pth")

@@ -93,7 +93,7 @@ def test_no_hostile_checkpoint_runs_fetches_or_writes_anything(
             or result["MiB"] > 3000
         ):
             wrong.append((name, outcome, result))
-    assert wrong == []
+    assert wrong == [], "\n".join(f"{name} | {outcome} | {result}"[:400] for name, outcome, result in wrong)
 
 
 def test_the_pickles_and_modules_of_these_tests_would_write_the_canary(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_configurations_with_one_value_changed_at_random_are_refused_or_measured
         record("One value of a configuration changed at random", outcome)
         if outcome.startswith("LET IN"):
             wrong.append((what, outcome, result))
-    assert wrong == []
+    assert wrong == [], "\n".join(f"{name} | {outcome} | {result}"[:400] for name, outcome, result in wrong)
 
 
 @pytest.fixture(autouse=True)
