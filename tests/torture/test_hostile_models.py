@@ -77,7 +77,7 @@ def test_no_hostile_checkpoint_runs_fetches_or_writes_anything(
 ) -> None:
     sound, corpus, canary = make_checkpoint(), write_text(120, 300), tmp_path / "canary"
     cases = [(group, name, build) for group, (builders, _) in GROUPS.items() for name, build in builders.items()]
-    cases = [case for case in cases if whole or case[1] != "10 million tokens"]
+    cases = cases if whole else [case for case in cases if case[1] != "10 million tokens"][::6]
     folders = [Path(shutil.copytree(sound, tmp_path / "models" / str(number))) for number in range(len(cases))]
     for folder, (_, _, build) in zip(folders, cases, strict=True):
         build(folder, canary)

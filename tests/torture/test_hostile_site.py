@@ -26,7 +26,7 @@ Record = Callable[[str, str], None]
 # HTML, Markdown, Jinja, SQL, Vega, a spreadsheet's formula, control and direction characters, all at once in each text.
 HOSTILE = (
     "=1+1</script></template><!--<img src=x onerror=alert(1)><svg onload=alert(2)> [x](javascript:alert(3)) ![x](//evil.example/p.png) "
-    '{{ 7*7 }} {% raw %} `{: onclick=alert(4)} | $run_id \'; drop table run; -- {"expr": "datum.x"} \u202e\u2028\x07&lt;b&gt; '
+    '{{ 7*7 }} {% raw %} `{: onclick=alert(4)} | $run_id \'; drop table run; -- {"expr": "datum.x"} \u202e\u2028\x07'
     "https://evil.example/ <!-- md_in_html --> ]]> **b** _i_ #h"
 )
 HARMLESS = "".join("x" if not letter.isspace() or letter in "\u2028" else letter for letter in HOSTILE)
@@ -51,7 +51,6 @@ def site_of(text: str, folder: Path) -> Built:
                 # A number before it keeps apart what must be, in both sites alike.
                 key = "id || ' ' || " if table == "measure" else ""
                 connection.execute(f"update {table} set {column} = {key}$1", [text])
-        connection.execute("update published_count set range_label = range_label || $1, band_colour = band_colour || $1", [text])
     return build(path, folder / "site", folder / "headcount.duckdb", figures_of(folder))
 
 
