@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from extract import families
 from extract.checkpoint_files import Located
+from extract.checkpoint_sizes import check_sizes, first_line, weights_of
 from extract.errors import EnvironmentRefusal, ModelRefusal, UsageRefusal
 from extract.progress import quiet_transformers
 
@@ -31,7 +32,10 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
     Raises ModelRefusal for an architecture that cannot be measured or a tokenizer of another model, UsageRefusal where `window` tokens
     are more than the model's context."""
     config = _config(located)
-    shape = _shape(config, located.name)
+    try:
+        shape = families.shape(config)
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise ModelRefusal(f"config.json cannot be used: {first_line(error)}", located.name, "download it again") from error
     if window > shape.context:
         raise UsageRefusal(f"window {window} > {shape.context}", located.name, f"--window {shape.context} or less")
     tokenizer = _tokenizer(located)
@@ -39,6 +43,7 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
     if not 0 <= largest < config.vocab_size:
         what = f"the tokenizer has ids up to {largest}, the model {config.vocab_size} embeddings"
         raise ModelRefusal(what, located.name, "use the model's own tokenizer")
+    check_sizes(config, shape, weights_of(located.weights), located.name)
     return Checkpoint(located, config, tokenizer, shape)
 
 
@@ -47,7 +52,6 @@ def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTr
 
     Raises ModelRefusal where weights are missing, of other shapes or not finite, EnvironmentRefusal where there is no such device."""
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     if device == "cuda" and not torch.cuda.is_available():
@@ -60,11 +64,12 @@ def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTr
             model, told = AutoModelForCausalLM.from_pretrained(
                 checkpoint.located.folder, config=checkpoint.config, dtype=getattr(torch, dtype), output_loading_info=True, **options
             )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        if "allocate memory" in said:
+    # safetensors and torch raise errors of their own for weights that are not what they say.
+    except Exception as error:
+        # Too little memory is the machine's fault, not the file's.
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):
             raise
-        raise ModelRefusal(f"cannot be loaded: {said}", name, "download it again") from error
+        raise ModelRefusal(f"cannot be loaded: {first_line(error)}", name, "download it again") from error
     _check_keys(told, checkpoint.shape.layers, name)
     _check_finite(model, name)
     try:
@@ -100,27 +105,15 @@ def _check_finite(model: "transformers.PreTrainedModel", name: str) -> None:
             )
 
 
-def _shape(config: "transformers.PreTrainedConfig", name: str) -> families.HeadShape:
-    try:
-        shape = families.shape(config)
-    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
-        raise ModelRefusal(f"config.json cannot be used: {type(error).__name__}: {error}", name, "download it again") from error
-    # Of no layers there is nothing to refuse here: the weights have more.
-    least = min(shape.heads, shape.kv_heads, shape.head_dim, shape.d_model, shape.context)
-    if least < 1 or shape.layers < 0:
-        raise ModelRefusal("config.json cannot be used: a size of no number above zero", name, "download it again")
-    return shape
-
-
 def _config(located: Located) -> "transformers.PreTrainedConfig":
     import transformers
 
     try:
         with quiet_transformers():
             return transformers.AutoConfig.from_pretrained(located.folder, trust_remote_code=False, local_files_only=True)
-    # Checks of its fields raise exceptions of their own, and a hostile file may raise any.
+    # transformers checks some fields by classes of errors of its own.
     except Exception as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        said = first_line(error)
         unknown = re.search(r"model type `?'?([\w.-]+)", said)
         if unknown:
             what = f"transformers {transformers.__version__} does not know {unknown[1]}"
@@ -136,5 +129,4 @@ def _tokenizer(located: Located) -> "transformers.PreTrainedTokenizerBase":
             return AutoTokenizer.from_pretrained(located.folder, trust_remote_code=False, local_files_only=True)
     # The tokenizers library raises plain Exception for a file that it cannot read.
     except Exception as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelRefusal(f"the tokenizer cannot be loaded: {said}", located.name, "download tokenizer.json again") from error
+        raise ModelRefusal(f"the tokenizer cannot be loaded: {first_line(error)}", located.name, "download tokenizer.json again") from error

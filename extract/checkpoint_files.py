@@ -4,19 +4,16 @@ Only safetensors are read, never pickles; code that a repository ships is refuse
 there whole, which for a pinned revision is the same. Needs no torch."""
 
 import dataclasses
-import json
 import re
-import struct
 from pathlib import Path
 
 from extract import assets, fingerprint
+from extract.checkpoint_sizes import check_files, header_of, read_json
 from extract.errors import EnvironmentRefusal, ModelRefusal
 
 HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5")
-LONGEST_HEADER = 10**8
-LARGEST_JSON = 2**28
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,10 +112,8 @@ def _check_config(folder: Path, name: str) -> None:
         if any(folder.glob("*.gguf")):
             raise ModelRefusal("weights in GGUF", name, "only the embedded model is read as GGUF; use the safetensors repository")
         raise ModelRefusal("no config.json", name, "give a folder in hub layout: config.json, model.safetensors, tokenizer.json")
-    config = _json(folder / "config.json", name)
-    tokenizer = _json(folder / "tokenizer_config.json", name) if (folder / "tokenizer_config.json").exists() else {}
-    if config.get("auto_map") or tokenizer.get("auto_map"):
-        raise ModelRefusal("the repository ships code (auto_map); refused", name, "use a model whose architecture transformers knows")
+    check_files(folder, name)
+    config = read_json(folder / "config.json", name)
     quantisation = config.get("quantization_config")
     if quantisation:
         method = quantisation.get("quant_method", "unknown method") if isinstance(quantisation, dict) else "unknown method"
@@ -133,9 +128,11 @@ def _weights(folder: Path, name: str) -> tuple[Path, ...]:
     if (folder / "model.safetensors").exists():
         files = [folder / "model.safetensors"]
     elif index.exists():
-        places = _json(index, name).get("weight_map")
+        places = read_json(index, name).get("weight_map")
         named = sorted({str(file) for file in places.values()}) if isinstance(places, dict) else []
-        missing = [file for file in named if Path(file).name != file or not (folder / file).exists()]
+        missing = [
+            file for file in named if Path(file).name != file or Path(file).suffix != ".safetensors" or not (folder / file).is_file()
+        ]
         if missing or not named:
             raise ModelRefusal(f"weight file {missing[0] if missing else 'list'} is missing", name, "download it again")
         files = [folder / file for file in named]
@@ -146,35 +143,5 @@ def _weights(folder: Path, name: str) -> tuple[Path, ...]:
         fix = f'convert to safetensors: python -c "{command}"'
         raise ModelRefusal(what, name, fix if pickles else "download it again")
     for file in files:
-        _check_safetensors(file)
+        header_of(file)
     return tuple(files)
-
-
-def _check_safetensors(file: Path) -> None:
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        start = stream.read(8)
-        if start == b"version ":
-            raise ModelRefusal("a Git LFS pointer, not weights", file.name, "git lfs pull, or download it again")
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else LONGEST_HEADER
-        header = stream.read(length) if length < min(size, LONGEST_HEADER) else b""
-    try:
-        tensors = json.loads(header)
-        ends = [tensor["data_offsets"][1] for key, tensor in tensors.items() if key != "__metadata__"]
-        promised = 8 + length + max(ends, default=0)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        raise ModelRefusal("no safetensors file, or cut off in its header", file.name, "download it again") from error
-    if size != promised:
-        raise ModelRefusal(f"{size} bytes, {promised} expected", file.name, "download it again")
-
-
-def _json(file: Path, name: str) -> dict[str, object]:
-    if not file.is_file() or file.stat().st_size > LARGEST_JSON:
-        raise ModelRefusal(f"{file.name} is no regular file of {LARGEST_JSON // 2**20} MiB or less", name, "download it again")
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelRefusal(f"{file.name} cannot be read as JSON", name, "download it again") from error
-    if not isinstance(content, dict):
-        raise ModelRefusal(f"{file.name} is no JSON object", name, "download it again")
-    return content

@@ -92,6 +92,30 @@ def check_is_duckdb(path: Path) -> None:
     raise DatabaseRefusal(f"not a DuckDB file ({looks})", path.name, "choose another --out, or restore the file")
 
 
+def connect(*files: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+    """The only place in extract that opens DuckDB: these databases may be attached, and no other file of this machine is read or written,
+    whatever the SQL says; no extension is loaded, no variable of this process read, and no setting changed.
+    What does not fit into memory goes into the folder `spill`."""
+    connection = duckdb.connect(config={"temp_directory": str(spill.absolute())})
+    companions = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
+    connection.execute("set allowed_paths = $1", [[f"{file.absolute()}{ending}" for file in files for ending in companions]])
+    for setting in _FORBIDDEN:
+        connection.execute(f"set {setting} = false")
+    # Last, for nothing can be set after it.
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+_FORBIDDEN = (
+    "autoload_known_extensions",
+    "autoinstall_known_extensions",
+    "allow_community_extensions",
+    "allow_persistent_secrets",
+    "python_enable_replacements",
+    "enable_external_access",
+)
+
+
 @contextlib.contextmanager
 def told(path: Path, source: Path | None = None) -> Iterator[None]:
     """Turn DuckDB's errors about the state of a file into refusals; any other error is a bug and passes.

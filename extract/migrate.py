@@ -26,13 +26,18 @@ def can_migrate(con: duckdb.DuckDBPyConnection, database: str) -> bool:
     return lacking is not None and set(tables_of(con, database)) == our_tables() - lacking
 
 
+def migrating(path: Path) -> Path:
+    """Where the new file stands until it is whole."""
+    return path.with_name(path.name + ".migrating")
+
+
 def migrate(con: duckdb.DuckDBPyConnection, path: Path, storage: str | None = None) -> Path:
     """Put a file of today's schema in the place of an older one that is attached as `older`, which is detached; gives where that is kept.
 
     `storage` is DuckDB's storage version of the new file. Raises EnvironmentRefusal where it cannot be written, DatabaseRefusal where the
     old one is damaged; it is then still in its place."""
     version = version_of(con, "older")
-    fresh = path.with_name(path.name + ".migrating")
+    fresh = migrating(path)
     # Made by a process that was killed: the old file's lock says that it is nobody's now.
     fresh.unlink(missing_ok=True)
     try:

@@ -14,13 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
-import duckdb
 import pyarrow as pa
 
-from extract.database_file import check_is_duckdb, check_writable, quoted, remove_empty, sync, told
+from extract.database_file import check_is_duckdb, check_writable, connect, quoted, remove_empty, sync, told
 from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.measures import Measure
-from extract.migrate import can_migrate, migrate
+from extract.migrate import can_migrate, migrate, migrating
 from extract.progress import say
 from extract.schema import SCHEMA, SCHEMA_VERSION, check_schema, tables_of
 from extract.wal import attach
@@ -43,13 +42,14 @@ class Store:
         # First, for a folder such as "." has no name.
         check_writable(out)
         self.work = out.with_name(out.name + ".work")
+        self.snapshot = out.with_name(out.name + ".snapshot")
         self.published_at = time.monotonic()
         remove_empty(self.work)
         for path in (self.work, out):
             check_is_duckdb(path)
+        migrated = (migrating(self.work), migrating(out))
         # What does not fit into memory is put beside the file, not in the folder that the user happens to be in.
-        spill = {"temp_directory": str(self.work.absolute()) + ".tmp"}
-        self.con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False, **spill})
+        self.con = connect(self.work, out, self.snapshot, *migrated, spill=self.work.with_name(self.work.name + ".tmp"))
         try:
             self.salvaged = self._open(salvage)
         except BaseException:
@@ -232,7 +232,7 @@ class Store:
         if time.monotonic() - self.published_at < every or not self.unpublished():
             return
         self.published_at = time.monotonic()
-        snapshot = self.out.with_name(self.out.name + ".snapshot")
+        snapshot = self.snapshot
         # Only the holder of the lock comes here, so a file of this name is what a killed process left.
         _remove(snapshot)
         try:

@@ -22,7 +22,7 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, console, console_files, csp, figures, head_map, pages, publish, queries, site_pages, verify
+from report import __version__, check, console, console_files, csp, database, figures, head_map, pages, publish, queries, site_pages, verify
 from report.comparisons.page import PairDrawing
 from report.downloads import checksums, plain_text
 from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
@@ -127,7 +127,7 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
 def built(site: Path, published: Path, fresh: bool) -> Built:
     """What stands in the finished site."""
     facts = json.loads((site / "facts.json").read_text(encoding="utf-8"))["facts"]
-    with duckdb.connect(str(published), read_only=True) as connection:
+    with database.read(published) as connection:
         measured = connection.execute(
             "select title, layers * heads_per_layer, scored_tokens from runs where kind = 'measured' order by run_id"
         ).fetchall()
@@ -189,7 +189,7 @@ def refuse_foreign(site: Path) -> None:
 @contextmanager
 def reading(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published file, read-only, with its views computed once: every question reads them many times."""
-    with duckdb.connect(str(published), read_only=True) as connection:
+    with database.read(published) as connection:
         for view in queries.asked_views():
             connection.execute(f"create temp table {view} as from {view}")
         yield connection

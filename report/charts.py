@@ -87,7 +87,18 @@ def segments(cells: list[dict[str, Fact]]) -> list[Segment]:
 
 def svg(spec: dict[str, Any], scheme: str) -> str:
     """The chart as SVG, without JavaScript, in the light or dark scheme."""
-    return _svg(json.dumps({**spec, "config": theme.vega_config(scheme)}))
+    return _svg(json.dumps({**drawable(spec), "config": theme.vega_config(scheme)}))
+
+
+def drawable(part: Any) -> Any:
+    """The specification with a replacement character for each that XML has not, or that ends a line within an expression of Vega.
+
+    One of the first ends the drawing library, and the process; one of the others is an error in the library and in the browser."""
+    if isinstance(part, dict):
+        return {name: drawable(value) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [drawable(value) for value in part]
+    return re.sub("[^\t\n\r\x20-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", part) if isinstance(part, str) else part
 
 
 def size(spec: dict[str, Any]) -> tuple[str, str]:
@@ -98,7 +109,7 @@ def size(spec: dict[str, Any]) -> tuple[str, str]:
 
 def png(spec: dict[str, Any]) -> bytes:
     """The chart as PNG on white, at twice its size."""
-    return _png(json.dumps({**spec, "config": theme.vega_config("light") | {"background": "white"}}))
+    return _png(json.dumps({**drawable(spec), "config": theme.vega_config("light") | {"background": "white"}}))
 
 
 # A picture hangs on its specification alone: a process that builds more sites than one draws each picture once.

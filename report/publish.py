@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import definitions, older, opening, queries, statistics, unfinished, unmeasured
+from report import database, definitions, older, opening, queries, statistics, unfinished, unmeasured
 from report.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from report.figures import Figure
 
@@ -31,7 +31,7 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
         raise DatabaseRefusal("no such file", path.name, "measure first with: make report, or python -m extract run runs/embedded.toml")
     opening.refuse_foreign(path)
     with opening.told(path):
-        connection = duckdb.connect(str(path), read_only=True, config={"enable_external_access": False})
+        connection = database.read(path)
         tables = {name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal").fetchall()}
         if not {"schema_version", "run", "shard", "shard_stat", "published_count"} <= tables:
             what = "a DuckDB file without Headcount's tables"
@@ -49,7 +49,7 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
 
 def refuse_older(path: Path) -> None:
     """Refuse a published file of an older schema, whose site another version built: it can be built again from it."""
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with database.read(path) as connection:
         version = older.version_of(connection)
     if version < SCHEMA_VERSION:
         fix = f"build its site again: python -m report build {path.name}"
@@ -85,7 +85,7 @@ def full_disk_told(target: Path) -> Iterator[None]:
 
 def finish(temporary: Path, counters: Path, shown: tuple[Figure, ...], allow_partial: bool) -> None:
     """Add the definitions, test results and views to a copy of the counters, and wait until it is on the disk."""
-    with duckdb.connect(str(temporary)) as connection:
+    with database.write(temporary) as connection:
         refuse_unfinished(connection, counters, allow_partial)
         unmeasured.leave_out(connection)
         definitions.add(connection, shown)
@@ -102,13 +102,16 @@ def copy_counters(counters: Path, target: Path) -> None:
 
     A published file serves as well – it holds its counters – so what an earlier report added to it is left behind.
     """
-    # What does not fit into memory is put beside the file, not in the folder that the user happens to be in.
-    with duckdb.connect(config={"temp_directory": f"{target}.tmp"}) as connection:
+    with database.in_memory(counters, target) as connection:
         with opening.told(counters):
             connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         source = "counters"
-        if connection.execute("select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'").fetchall():
+        added = "select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'"
+        # Counters hold neither; what somebody put into them is not handed on to readers, on whose machines it would run.
+        added += " union all select 1 from duckdb_views() where database_name = 'counters' and not internal"
+        added += " union all select 1 from duckdb_functions() where database_name = 'counters' and not internal"
+        if connection.execute(added).fetchall():
             source = strip(connection)
         connection.execute(f"copy from database {source} to published")
         connection.execute("use published")
@@ -128,6 +131,9 @@ def strip(connection: duckdb.DuckDBPyConnection) -> str:
         for (name,) in names:
             if kind == "view" or name in (*definitions.TABLES, *statistics.TABLES):
                 connection.execute(f"drop {kind} memory.{identifier(name)}")
+    macros = "select distinct function_name, function_type from duckdb_functions() where database_name = 'memory' and not internal"
+    for name, kind in connection.execute(macros).fetchall():
+        connection.execute(f"drop macro {'table ' if kind == 'table_macro' else ''}memory.{identifier(name)}")
     return "memory"
 
 

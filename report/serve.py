@@ -19,6 +19,16 @@ class Quiet(SimpleHTTPRequestHandler):
 class Deployed(Quiet):
     """Serves files with the headers of the site's own file, and its error page where there is none."""
 
+    def translate_path(self, path: str) -> str:
+        """The file that an address names; one that is not there for a link that leads out of the site, as no host would follow it."""
+        found, site = Path(super().translate_path(path)), Path(self.directory).resolve()
+        try:
+            inside = found.resolve().is_relative_to(site)
+        except (OSError, ValueError, RuntimeError):
+            inside = False
+        # With its last slash, by which a folder is known from a file.
+        return super().translate_path(path) if inside else str(site / "no such file")
+
     def end_headers(self) -> None:
         """Add what the site's file of headers says of this address."""
         own = Path(self.directory) / csp.HEADERS

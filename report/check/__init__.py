@@ -30,6 +30,7 @@ from typing import Any
 
 import duckdb
 
+from report import database
 from report.check.addresses import is_head_page
 from report.check.charts import compare_charts
 from report.check.console import compare_console
@@ -87,7 +88,7 @@ def differences(published: Path, site: Path) -> dict[str, list[str]]:
         DatabaseRefusal: the file or the site's facts.json cannot be read.
     """
     try:
-        with duckdb.connect(str(published), read_only=True, config={"enable_external_access": False}) as connection:
+        with database.read(published) as connection:
             return differences_of(connection, fingerprints(connection), published, site)
     except duckdb.Error as error:
         raise DatabaseRefusal(

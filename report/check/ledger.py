@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from report import database
 from report.errors import DatabaseRefusal
 
 DOWNLOAD = "data/headcount.duckdb"
@@ -82,7 +83,7 @@ def compare_download(site: Path, tables: dict[str, str], published: Path) -> lis
             return []
     changed = [f"{DOWNLOAD} is not the file that was built"]
     try:
-        with duckdb.connect(str(site / DOWNLOAD), read_only=True, config={"enable_external_access": False}) as connection:
+        with database.read(site / DOWNLOAD) as connection:
             return [] if fingerprints(connection) == tables else changed
     except duckdb.Error:
         return changed

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from report import database as opened
 from report import definitions, figures, older, publish, queries, statistics
 from report.comparisons import differences, pairs, summary
 from report.comparisons.pairs import Pair, Run
@@ -29,7 +30,7 @@ def diff(database: Path, run_a: str, run_b: str, figure: str | None = None) -> s
             shutil.copyfile(database, copy)
         else:
             prepare(database, copy)
-        with duckdb.connect(str(copy)) as connection:
+        with opened.write(copy) as connection:
             pair = compared(connection, a, b, database.name)
             if figure is not None:
                 refuse_unknown([topic.figure for topic in pair.topics], figure, "figure", "--figure")
@@ -72,7 +73,7 @@ def refuse_unknown(known: list[str], name: str, what: str, where: str) -> None:
 def prepare(counters: Path, copy: Path) -> None:
     """Publish counters as far as a comparison needs: definitions and views, without the statistics of single runs."""
     publish.copy_counters(counters, copy)
-    with duckdb.connect(str(copy)) as connection:
+    with opened.write(copy) as connection:
         definitions.add(connection, figures.load())
         statistics.create(connection)
         publish.add_views(connection)

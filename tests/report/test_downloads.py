@@ -17,7 +17,7 @@ import pytest
 import yaml
 from planting import ROOT
 
-from report import __version__, check
+from report import __version__, check, database
 from report.build import Built
 from report.check import page, twins, words
 from report.check.package import compare_download_checksum
@@ -225,8 +225,7 @@ def spoilt(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """Gives what the check says of a site in which one file was changed – but for the hashes of facts.json, which whoever spoilt the file
     could have made anew."""
     site = Path(shutil.copytree(small.site, tmp_path_factory.mktemp("spoilt") / "site"))
-    own = {"enable_external_access": False}
-    with pytest.MonkeyPatch.context() as patch, duckdb.connect(str(small.published), read_only=True, config=own) as connection:
+    with pytest.MonkeyPatch.context() as patch, database.read(small.published) as connection:
         patch.setattr(page, "parse", functools.cache(page.parse))
         patch.setattr(words, "sections", functools.cache(words.sections))
         _, recount = check.compare_file(connection, {}, check.read_ledger(site))

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from report import check
+from report import check, database
 from report.build import Built
 from report.check.page import read_page
 from report.check.recount import Answers
@@ -26,8 +26,7 @@ def forged(exemplary: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A copy of the site to forge, and what the part of the check says of it: hashes play no role in this part."""
     site = Path(shutil.copytree(exemplary.site, tmp_path_factory.mktemp("forged") / "site"))
     # As the check itself opens it: DuckDB allows one way at a time.
-    own = {"enable_external_access": False}
-    with duckdb.connect(str(exemplary.published), read_only=True, config=own) as connection:
+    with database.read(exemplary.published) as connection:
         answers = Answers(connection)
         others = {path.relative_to(site).as_posix() for path in site.rglob("*.html") if not re.search(r"/L\d+H\d+/", path.as_posix())}
 

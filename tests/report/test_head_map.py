@@ -14,7 +14,7 @@ from browsing import Watched, needs_browser, served, visiting
 from planting import PLANTED, figures_of, write_counters
 from playwright.sync_api import Browser, Page, expect
 
-from report import check, theme
+from report import check, database, theme
 from report.build import Built, build
 from report.check.head_map import compare_maps
 from report.check.page import read_page
@@ -311,7 +311,7 @@ CHANGES: dict[str, tuple[str, Callable[[str], str]]] = {
 def compared(small: Built) -> Iterator[Callable[[Path], list[str]]]:
     """What the check of the maps finds in a site, its answers asked once."""
     # Opened as the check does: one process opens a file in one way only.
-    with duckdb.connect(str(small.published), read_only=True, config={"enable_external_access": False}) as connection:
+    with database.read(small.published) as connection:
         _, recount = check.compare_file(connection, check.fingerprints(connection), check.read_ledger(small.site))
 
         def found(site: Path) -> list[str]:

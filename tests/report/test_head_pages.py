@@ -16,7 +16,7 @@ from planted_examples import TITLE, add_examples
 from planting import figures_of, write_counters
 from selectolax.lexbor import LexborHTMLParser
 
-from report import check, queries
+from report import check, database, queries
 from report.build import Built, build
 from report.heads import stamping
 
@@ -135,8 +135,7 @@ def test_the_site_map_names_every_head_where_the_site_has_an_address(tmp_path: P
 @pytest.mark.parametrize("question", ["head_examples", "head_homes"])
 def test_a_question_has_the_grain_it_promises(exemplary: Built, question: str) -> None:
     query = queries.question(question)
-    own = {"enable_external_access": False}
-    with duckdb.connect(str(exemplary.published), read_only=True, config=own) as connection:
+    with database.read(exemplary.published) as connection:
         answer = connection.execute(query.sql, {"run_id": "toy"} if "$run_id" in query.sql else {})
         columns = [column[0] for column in answer.description]
         keys = [tuple(row[columns.index(name)] for name in query.key) for row in answer.fetchall()]

@@ -19,6 +19,7 @@ from mutations import pages as on_pages
 from mutations.database import statements
 
 from report import check, queries
+from report import database as opened
 from report.build import Built
 from report.check import head_page, page, twins, words
 from report.check.recount import Recount
@@ -61,8 +62,7 @@ def judge(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
     """Gives what the check says of a mutated site; pages that no mutation touched are read once."""
     site = Path(shutil.copytree(small.site, tmp_path_factory.mktemp("mutated") / "site"))
     # As the check itself opens it: DuckDB allows one way at a time.
-    own = {"enable_external_access": False}
-    with pytest.MonkeyPatch.context() as patch, duckdb.connect(str(small.published), read_only=True, config=own) as connection:
+    with pytest.MonkeyPatch.context() as patch, opened.read(small.published) as connection:
         patch.setattr(page, "parse", functools.cache(page.parse))
         patch.setattr(head_page, "parse", functools.cache(head_page.parse))
         patch.setattr(words, "sections", functools.cache(words.sections))

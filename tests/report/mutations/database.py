@@ -4,9 +4,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
-
-from report import queries
+from report import database, queries
 
 # Kind, table, the column that is changed, what to, and which rows are drawn from.
 CHANGES = (
@@ -38,7 +36,7 @@ CHOICES = {
 
 def statements(published: Path, rng: random.Random, each: int) -> Iterator[tuple[str, str]]:
     """Kinds and statements, `each` of every kind; a view is changed in one word."""
-    with duckdb.connect(str(published), read_only=True, config={"enable_external_access": False}) as connection:
+    with database.read(published) as connection:
         for kind, table, column, value, where in CHANGES:
             rows = [row for (row,) in connection.execute(f"select rowid from {table} where {where} order by rowid").fetchall()]
             for row in rng.sample(rows, min(each, len(rows))):
