@@ -1,7 +1,6 @@
 """The build: counters → published file → pages → MkDocs → checked site.
 
-It happens in a temporary folder that takes the old site's place at the end: a failed build leaves the last good one. Nothing else is
-written."""
+It happens in a temporary folder, never in the work tree, that takes the old site's place at the end: if it fails, the last one stays."""
 
 import json
 import logging
