@@ -4,6 +4,7 @@ DuckDB refuses a log that was changed, and one of another file; both stay where 
 of a log that was cut off it passes over in silence – a kill in the middle of a commit leaves such a one – so it is kept, and said."""
 
 import itertools
+import re
 import struct
 import time
 from pathlib import Path
@@ -13,10 +14,12 @@ import duckdb
 from extract.database_file import LogRefusal, quoted, sync, told
 from extract.progress import say
 
-# The log opens with its version, which ends so; then come its entries: size, checksum, and as many bytes as the size says.
-_END_OF_VERSION = b"\xff\xff"
-_LONGEST_VERSION = 128
+# The log opens with its version, the 16 bytes of its database's name (numbers of a variable length) and the number of its checkpoint; then
+# come its entries: size, checksum, and as many bytes as the size says.
+_OPENING = re.compile(rb"d\0be\0[\2\3]f\0\x10(?:[\x80-\xff]?[\0-\x7f]){16}g\0[\x80-\xff]{0,9}[\0-\x7f]\xff\xff", re.DOTALL)
 _ENTRY = struct.Struct("<QQ")
+# How the entries begin that end a commit and a checkpoint.
+_ENDS = (b"d\0d", b"d\0c")
 
 
 def attach(con: duckdb.DuckDBPyConnection, work: Path, salvage: bool) -> Path | None:
@@ -26,22 +29,30 @@ def attach(con: duckdb.DuckDBPyConnection, work: Path, salvage: bool) -> Path | 
     then as they were."""
     log = log_of(work)
     before = log.read_bytes() if log.is_file() else b""
-    aside = None
+    aside = _set_aside(work, log) if salvage and before else None
     try:
         _attach(con, work)
-    except LogRefusal:
-        if not salvage or not before:
-            raise
-        aside = _free(log, "bad")
-        log.rename(aside)
-        try:
-            _attach(con, work)
-        except BaseException:
+    except BaseException:
+        if aside is not None:
             aside.rename(log)
-            raise
-        sync(work.parent)
+        raise
     if aside is None:
         _keep_torn(log, before)
+    return aside
+
+
+def _set_aside(work: Path, log: Path) -> Path | None:
+    """Rename a log that cannot be replayed; gives its new place."""
+    # By itself: some of DuckDB's errors leave a connection useless.
+    with duckdb.connect() as trial:
+        try:
+            _attach(trial, work)
+        except LogRefusal:
+            aside = _free(log, "bad")
+        else:
+            return None
+    log.rename(aside)
+    sync(work.parent)
     return aside
 
 
@@ -65,17 +76,17 @@ def _keep_torn(log: Path, content: bytes) -> None:
 
 
 def torn_bytes(content: bytes) -> int:
-    """How many bytes at the end of a log belong to no whole entry."""
-    opening = content.find(_END_OF_VERSION, 0, _LONGEST_VERSION)
-    if opening < 0:
-        return len(content)
-    at = opening + len(_END_OF_VERSION)
-    while at + _ENTRY.size <= len(content):
+    """How many bytes at the end of a log belong to no whole commit."""
+    opening = _OPENING.match(content)
+    # Where DuckDB can make nothing of it either, it takes the log for an empty one.
+    at = whole = opening.end() if opening else 0
+    while opening and at + _ENTRY.size <= len(content):
         size, _ = _ENTRY.unpack_from(content, at)
-        if at + _ENTRY.size + size > len(content):
-            break
+        kind = content[at + _ENTRY.size : at + _ENTRY.size + len(_ENDS[0])]
         at += _ENTRY.size + size
-    return len(content) - at
+        if kind in _ENDS and at <= len(content):
+            whole = at
+    return len(content) - whole
 
 
 def _free(log: Path, why: str) -> Path:
