@@ -130,9 +130,13 @@ def when(condition: Callable[[], bool]) -> Kill:
     """The moment at which something is seen from outside, such as a file that appears."""
 
     def kill(pid: int, ended: Callable[[float], bool]) -> None:
-        while not condition():
+        seen = False
+        while not seen:
             if ended(0.0):
                 return
+            # Between a look and the next, a file may be gone.
+            with contextlib.suppress(FileNotFoundError):
+                seen = condition()
         send(pid, signal.SIGKILL)
 
     return kill
