@@ -2,11 +2,11 @@
 
     python fork_server.py      one JSON request per line on stdin; answers on stdout: {"pid"}, then {"status"} when the child has ended
 
-A request: `command`, the arguments of the program; `program`, extract or report; `log` and `errors`, files that the child's stdout and stderr
-are appended to; `publish_every` in s; `list_steps`; `learn`: the
-server loads what this child had to load; and, to be killed on purpose, `at`, the number of the step it dies at, and `when`: before it, after it, or
-so many seconds into it. The child is the real program. Its steps – statements to the database, syncs, renames, removals – are counted, and what it
-has committed or published is appended to the log in one write each, which no kill can take back."""
+A request: `program`, extract, report or convert (toy_conversion.py); `command`, its arguments; `log` and `errors`, files that the child's
+stdout and stderr are appended to; `publish_every` in s; `list_steps`; `learn`: the server loads what this child had to load; and, to be
+killed on purpose, `at`, the number of the step it dies at, and `when`: before it, after it, or so many seconds into it. The child is the
+real program. Its steps – statements to the database, syncs, renames, removals – are counted, and what it has committed or published is
+appended to the log in one write each, which no kill can take back."""
 
 import contextlib
 import importlib

@@ -1,4 +1,4 @@
-"""A toy run that is killed, interrupted or changed under way, beside its uninterrupted outcome; and the warm process that its children are forked from."""
+"""A toy run that is killed, interrupted or changed under way, beside its uninterrupted outcome; and the process that forks its children."""
 
 import random
 import shutil
@@ -78,9 +78,9 @@ def _checkpoint(folder: Path, tokenizer_file: Path) -> Path:
     torch.manual_seed(0)
     sizes = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64, "vocab_size": 300, "bos_token_id": 0, "eos_token_id": 0}
     GPT2LMHeadModel(GPT2Config(**sizes)).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token="<|endoftext|>", eos_token="<|endoftext|>").save_pretrained(
-        folder
-    )
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(tokenizer_file), **dict.fromkeys(("bos_token", "eos_token"), "<|endoftext|>")
+    ).save_pretrained(folder)
     return folder
 
 

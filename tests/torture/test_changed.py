@@ -1,4 +1,4 @@
-"""A run that was killed half-way is not continued with anything that changes numbers: one changed thing each, refused by name, and no rows of a mix."""
+"""A run that was killed half-way is not continued with anything that changes numbers: one thing each, refused by name, and no mix."""
 
 import json
 import os

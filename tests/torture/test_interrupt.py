@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at seeded moments, sometimes twice: one line says how to go on, what is finished is published, and resuming gives the same tables."""
+"""Ctrl-C and SIGTERM at seeded moments, some twice: one line says how to go on, what is finished is published, and the rest is resumed."""
 
 import random
 import signal

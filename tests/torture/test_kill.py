@@ -1,7 +1,8 @@
-"""Real processes are killed at seeded moments and steps: nothing that was committed is lost or torn, and resuming gives the very same tables.
+"""Real processes are killed at seeded moments and steps: nothing that was committed is lost or torn, and resuming gives the same tables.
 
-Moments are wall-clock times since the start, spread over a whole run; steps are statements to the database, syncs, renames and removals, before,
-in or after which the process dies; a file that appears or grows is seen from outside. The children are forked by one warm process (fork_server.py)."""
+Moments are wall-clock times since the start, spread over a whole run; steps are statements to the database, syncs, renames and removals,
+before, in or after which the process dies; a file that appears or grows is seen from outside. The children are forked by one warm process
+(fork_server.py)."""
 
 import random
 import shutil

@@ -1,4 +1,4 @@
-"""Whole folders that take another's place: a build of the site and a conversion of the model are killed; what is in place is whole, old or new."""
+"""Folders that take another's place: builds of the site and conversions of the model are killed; what is in place is whole, old or new."""
 
 import random
 import shutil

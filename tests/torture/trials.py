@@ -1,4 +1,4 @@
-"""The harness of kills: starts children of the fork server, kills them at a moment, at a step or when a file appears, and compares tables."""
+"""The harness of kills: starts children of the fork server, kills them at a moment or when a file appears, and compares tables."""
 
 import contextlib
 import json
@@ -130,9 +130,13 @@ def when(condition: Callable[[], bool]) -> Kill:
     """The moment at which something is seen from outside, such as a file that appears."""
 
     def kill(pid: int, ended: Callable[[float], bool]) -> None:
-        while not condition():
+        seen = False
+        while not seen:
             if ended(0.0):
                 return
+            # Between a look and the next, a file may be gone.
+            with contextlib.suppress(FileNotFoundError):
+                seen = condition()
         send(pid, signal.SIGKILL)
 
     return kill
@@ -154,8 +158,8 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 def compare(whole: Path, part: Path, scratch: Path, *, complete: bool) -> set[tuple[str, int]]:
     """Hold a file against that of the uninterrupted run; gives the shards and calibrated windows that it holds.
 
-    Each must have all its rows and no other; what belongs to no shard must be there as soon as there is one. With `complete` every table must
-    be equal. Looks at copies, with the log of uncommitted pages beside them, so that looking mends nothing. Raises Difference."""
+    Each must have all its rows and no other; what belongs to no shard must be there as soon as there is one. With `complete` every
+    table must be equal. Looks at copies, with the log of uncommitted pages beside them, as looking must mend nothing. Raises Difference."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     for file in (part, part.with_name(part.name + ".wal")):
