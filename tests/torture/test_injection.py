@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 Record = Callable[[str, str], None]
 
 SQL = [
-    "'; drop table run; --", '"; drop table run; --', "' or 1=1 --", "x'); insert into run select * from run; --", "$1", "$run_id", "?", "%s",
+    "'; drop table run; --", '"; drop table run; --', "' or 1=1 --", "x'); insert into run select * from run; --", "$1", "$run_id", "?", "%s",  # noqa: E501
     "{run_id}", "';attach '/tmp/evil.db' as e;--", "\\'; select 1; --", "select * from read_csv('/etc/passwd')", "run_id", "x\" as y, \"z",
     "/* x */", "-- x", "''", '""', "$$x$$", "E'\\x00'", "х'; --", "1e999", "null", "main.run",
 ]  # fmt: skip
@@ -79,8 +79,8 @@ def test_every_text_of_a_table_of_counts_is_stored_as_itself(tmp_path: Path, rec
         record(what, "stored as itself")
 
 
-@pytest.mark.parametrize("lines", ["layer,head,value,x';--\n0,0,1,1\n", "layer,head,value\n0,0,1'); drop\n", "layer,head,value\n" + "0" * 10**6 + ",0,1\n",
-                                   'layer,head,value\n0,0,"' + "9" * 10**6 + "\n", "layer,head,value\n" + "," * 10**6, "\0" * 100])  # fmt: skip
+@pytest.mark.parametrize("lines", ["layer,head,value,x';--\n0,0,1,1\n", "layer,head,value\n0,0,1'); drop\n", "layer,head,value\n" + "0" * 10**6 + ",0,1\n",  # noqa: E501
+                                   'layer,head,value\n0,0,"' + "9" * 10**6 + "\n", "layer,head,value\n" + "," * 10**6, "\0" * 100])  # fmt: skip  # noqa: E501
 def test_tables_that_are_bombs_or_sql_are_refused_in_one_line(tmp_path: Path, record: Record, lines: str) -> None:
     (tmp_path / "t.csv").write_text(lines, encoding="utf-8")
     command = ["import-heads", "t.csv", "--into", "c.duckdb", "--run", "r", "--measure", "m", "--unit", "u", "--source", "s"]
@@ -98,11 +98,11 @@ def test_tables_that_are_bombs_or_sql_are_refused_in_one_line(tmp_path: Path, re
 
 
 STEPS = [
-    "from read_csv('/etc/passwd')", "from read_text('{secret}')", "from '{secret}'", "from read_blob('/proc/self/environ')", "from glob('/etc/*')",
-    "copy (select 1) to '{out}'", "attach '{out}' as elsewhere", "export database '{out}'", "import database '{out}'", "install httpfs", "load httpfs",
+    "from read_csv('/etc/passwd')", "from read_text('{secret}')", "from '{secret}'", "from read_blob('/proc/self/environ')", "from glob('/etc/*')",  # noqa: E501
+    "copy (select 1) to '{out}'", "attach '{out}' as elsewhere", "export database '{out}'", "import database '{out}'", "install httpfs", "load httpfs",  # noqa: E501
     "set enable_external_access = true", "reset enable_external_access", "set lock_configuration = false", "set allowed_paths = ['{out}']",
-    "pragma temp_directory = '{out}'", "pragma enable_profiling", "set profiling_output = '{out}'", "select getenv('HOME')", "from a_variable",
-    "create persistent secret s (type s3)", "set python_enable_replacements = true", "from sniff_csv('{secret}')", "from parquet_scan('{secret}')",
+    "pragma temp_directory = '{out}'", "pragma enable_profiling", "set profiling_output = '{out}'", "select getenv('HOME')", "from a_variable",  # noqa: E501
+    "create persistent secret s (type s3)", "set python_enable_replacements = true", "from sniff_csv('{secret}')", "from parquet_scan('{secret}')",  # noqa: E501
     "from 'https://example.org/x.csv'", "call enable_logging(storage = 'file', storage_path = '{out}')", "set secret_directory = '{out}'",
 ]  # fmt: skip
 
@@ -197,7 +197,7 @@ def test_the_server_gives_nothing_outside_the_site(tmp_path: Path, record: Recor
     try:
         ups = ["..", "%2e%2e", "%252e%252e", ".%2e", "..%2f..", "..%5c..", "%c0%ae%c0%ae", "..;", "....//"]
         asked = [f"/{up}/secret.txt" for up in ups] + [f"/x/{up}/{up}/secret.txt" for up in ups]
-        asked += [f"/{'../' * 20}etc/passwd", f"//{secret}", str(secret), "/link.txt", "/folder/secret.txt", "/%00/secret.txt", "/secret.txt%00.html", "/" + "a" * 70000, "http://127.0.0.1/../secret.txt", "*"]  # fmt: skip
+        asked += [f"/{'../' * 20}etc/passwd", f"//{secret}", str(secret), "/link.txt", "/folder/secret.txt", "/%00/secret.txt", "/secret.txt%00.html", "/" + "a" * 70000, "http://127.0.0.1/../secret.txt", "*"]  # fmt: skip  # noqa: E501
         for address in asked:
             wire = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
             wire.putrequest("GET", address, skip_host=True)
