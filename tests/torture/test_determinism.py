@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +26,8 @@ from extract.run import measure
 TITLE = "The same numbers again"
 Record = Callable[[str, str], None]
 
-# What docs/method.md promises for float32 on one machine: of a sum, relative to the larger one or to one unit per value summed; of the
-# histograms of a shard, the share of a head's tokens that fall in another bin.
+# What docs/method.md promises for float32 on the processor of one machine: of a sum, relative to the larger one or to one unit per value
+# summed; of a histogram over all shards and heads, the share of its tokens that fall in another bin.
 SUMS = 1e-5
 MOVED = 1e-3
 
@@ -66,17 +67,16 @@ def sums_apart(one: Tables, other: Tables) -> float:
 
 
 def moved(one: Tables, other: Tables) -> float:
-    """The largest share of a shard's tokens, over heads and histograms, that fall in another bin."""
-    cells: list[dict[tuple[object, ...], int]] = [
-        {tuple(row[:6]): int(str(row[6])) for row in each["shard_histogram"]} for each in (one, other)
-    ]
-    changed: dict[tuple[object, ...], int] = {}
-    whole: dict[tuple[object, ...], int] = {}
+    """Of the histogram where most do, the share of tokens, over all shards and heads, that fall in another bin."""
+    cells = [{tuple(row[:6]): int(str(row[6])) for row in each["shard_histogram"]} for each in (one, other)]
+    changed: Counter[object] = Counter()
+    whole: Counter[object] = Counter()
     for cell in cells[0].keys() | cells[1].keys():
-        counts = [each.get(cell, 0) for each in cells]
-        changed[cell[:5]] = changed.get(cell[:5], 0) + abs(counts[0] - counts[1])
-        whole[cell[:5]] = whole.get(cell[:5], 0) + counts[0]
-    return max(changed[place] / 2 / max(whole[place], 1) for place in changed)
+        here, there = (each.get(cell, 0) for each in cells)
+        kind = cell[2]
+        changed[kind] += abs(here - there)
+        whole[kind] += here
+    return max(changed[kind] / 2 / whole[kind] for kind in whole)
 
 
 @pytest.mark.usefixtures("threads")
