@@ -76,14 +76,25 @@ def fetch_model(afresh: bool = False) -> tuple[Path, str]:
     be, ModelRefusal where the conversion in the cache has been changed."""
     folder = model_folder()
     _made_once(folder, lambda: _convert(fetch(MODEL, folder_beside(folder))))
-    try:
-        recorded = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["sha256"]
-        changed = [name for name in _CONVERTED if fingerprint.of_files([folder / name], afresh) != recorded[name]]
-    except (OSError, ValueError, KeyError, TypeError):
-        changed = ["manifest.json, or a file it names"]
-    if changed:
-        raise ModelRefusal(f"the converted embedded model has changed: {changed[0]}", folder.name, _REMOVE)
+    if name := _changed_file(folder, afresh):
+        raise ModelRefusal(f"the converted embedded model has changed: {name}", folder.name, _REMOVE)
     return folder, MODEL.file_sha256
+
+
+def _changed_file(folder: Path, afresh: bool) -> str | None:
+    """The name of a file of the converted model that is not as its manifest has it, or is gone; None where all are."""
+    manifest = "manifest.json"
+    try:
+        listed = dict(json.loads((folder / manifest).read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return manifest
+    for name, sha256 in listed.items():
+        try:
+            if fingerprint.of_files([folder / name], afresh) != sha256:
+                return str(name)
+        except OSError:
+            return str(name)
+    return None
 
 
 def model_folder() -> Path:
