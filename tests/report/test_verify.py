@@ -64,7 +64,7 @@ def test_a_row_of_a_run_that_is_not_there_is_found(counters: Path, change: Calla
 
 
 def test_a_number_that_is_not_finite_is_found_though_its_table_has_no_check(counters: Path, change: Callable[[Path, str], None]) -> None:
-    change(counters, "create or replace table worked_token as from worked_token; update worked_token set threshold = 'nan'")
+    change(counters, "create or replace table worked_token as from worked_token; update worked_token set output_norm = 'nan'")
     with pytest.raises(DatabaseRefusal, match="a number in table worked_token is not finite: toy"):
         verify.verify(counters)
 
