@@ -158,9 +158,12 @@ def main() -> None:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        # Whatever has a query running turns an interruption into an error of its own.
+        asked_to_stop = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         told = unforeseen(error)
-        print(told, file=sys.stderr)
-        sys.exit(told.exit_code)
+        if not asked_to_stop:
+            print(told, file=sys.stderr)
+        code = INTERRUPTED if asked_to_stop else told.exit_code
     if code == INTERRUPTED:
         what = "interrupted; the last good site stands"
         print(f"error: {what} (command line); fix: run the same command again", file=sys.stderr)
