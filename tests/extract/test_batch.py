@@ -22,7 +22,7 @@ def plan(out: Path) -> Callable[[RunConfig], Job]:
 
     def make(config: RunConfig) -> Job:
         with Store(out) as store:
-            return _plan(config, store, False)
+            return _plan(config, store, must_resume=False, retry_quarantined=False)
 
     return make
 

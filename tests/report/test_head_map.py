@@ -236,7 +236,9 @@ def test_without_javascript_pictures_sentences_and_the_table_are_there(watched: 
 def test_a_head_without_a_value_is_struck_through_and_never_zero(browser: Browser, tmp_path: Path) -> None:
     counters = write_counters(tmp_path / "counters.duckdb", np.array([[50, 60], [70, 80]]))
     with duckdb.connect(str(counters)) as connection:
-        connection.execute("delete from shard_stat where measure = 'entropy' and layer = 1 and head = 0")
+        # What is not finite has no value; today's schema would not let it in.
+        connection.execute("create or replace table shard_stat as from shard_stat")
+        connection.execute("update shard_stat set total = 'nan' where measure = 'entropy' and layer = 1 and head = 0")
     made = build(counters, tmp_path / "site", tmp_path / "headcount.duckdb", figures_of(tmp_path))
     for address in served(made.site):
         with visiting(browser, address, color_scheme="light", viewport={"width": 1280, "height": 900}) as visitor:
