@@ -187,12 +187,12 @@ def schema(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Views first, then tables, with the comments of the published file."""
     own = "where not internal and database_name <> 'temp'"
     things = connection.execute(
-        f"select view_name, comment, 0 from duckdb_views() {own} union all "
-        f"select table_name, comment, 1 from duckdb_tables() {own} order by 3, 1"
+        f"select view_name, coalesce(comment, ''), 0 from duckdb_views() {own} union all "
+        f"select table_name, coalesce(comment, ''), 1 from duckdb_tables() {own} order by 3, 1"
     ).fetchall()
     columns: dict[str, list[dict[str, str]]] = {}
     for table, name, kind, comment in connection.execute(
-        f"select table_name, column_name, data_type, comment from duckdb_columns() {own} order by table_name, column_index"
+        f"select table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns() {own} order by table_name, column_index"
     ).fetchall():
         columns.setdefault(table, []).append({"name": inert(name), "type": kind.lower(), "comment": inert(comment)})
     return [{"name": name, "comment": inert(comment), "columns": columns[name], "view": place == 0} for name, comment, place in things]
