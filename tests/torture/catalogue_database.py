@@ -11,9 +11,6 @@ from conditions import both, data, database, foreign_log, opened_by_another, own
 
 _INTO = ("extract", "run", "toy.toml", "--out", "done.duckdb")
 _LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
-_BLOCK = "the block is not named, and nothing can be restored but from a copy"
-_SALVAGE = "there is no --salvage: a log that cannot be replayed has to be moved away by hand"
-_MIGRATE = "an older schema is refused, not migrated into a new file"
 
 
 def _into(id: str, what: str, exit: int, *words: str, prepare: object, flags: tuple[str, ...] = (), **options: object) -> Case:
@@ -89,6 +86,9 @@ _UNCHECKED = (
     "drop table checked",
 )
 _HOSTILE = "update worked_token set token = '</script><script>alert(1)</script>', text_before = '[x](javascript:alert(1))' where head = 0"
+_OF_A_SHARD = tuple(f"delete from {table} where shard = 3" for table in ("shard", "shard_stat", "shard_histogram", "example"))
+_OF_RUNS = ("run", "head", "shard", "shard_stat", "shard_histogram", "worked_token", "example", "example_token", "window_document",
+            "imported_band", "calibration", "intervention", "intervention_window", "intervention_kl", "calibration_head")  # fmt: skip
 _ALL = ("shard", "shard_stat", "shard_histogram", "worked_token")
 
 # fmt: off
@@ -103,16 +103,15 @@ CASES = (
     *_foreign("a-web-page", "<!doctype html><p>not found", "looks like a web page"),
     *_foreign("an-lfs-pointer", _LFS, "looks like a Git LFS pointer"),
     *_foreign("a-table", "layer,head\n" * 9, "holds something else"),
-    _into("43-truncated", "a database that is cut off", 7, "damaged", "restore it from a copy", today=_BLOCK,
+    _into("43-truncated", "a database that is cut off", 7, "damaged", "restore it from a copy",
           prepare=_alone(data("done.duckdb", lambda whole: whole[: len(whole) // 2]))),
-    _into("43-bad-checksum", "a database whose bytes have changed", 7, "damaged", "restore it from a copy", today=_BLOCK,
+    _into("43-bad-checksum", "a database whose bytes have changed", 7, r"damaged at block \d+", "restore it from a copy",
           prepare=_alone(data("done.duckdb", _middle))),
-    build_case("43-report-of-a-truncated-file", "a report of a database that is cut off", 7, "damaged|cannot open it", "restore",
-               today=_BLOCK,
+    build_case("43-report-of-a-truncated-file", "a report of a database that is cut off", 7, "damaged", "restore",
                prepare=data("planted.duckdb", lambda whole: whole[: len(whole) // 2])),
-    build_case("43-report-of-a-bad-checksum", "a report of a database whose bytes have changed", 7, "damaged|cannot open it", "restore",
-               today=_BLOCK, prepare=data("planted.duckdb", _middle)),
-    _into("44-log-of-another-file", "a log that cannot be replayed", 7, "damaged|WAL", "move it away|restore", today=_SALVAGE,
+    build_case("43-report-of-a-bad-checksum", "a report of a database whose bytes have changed", 7, r"damaged at block \d+", "restore",
+               prepare=data("planted.duckdb", _middle)),
+    _into("44-log-of-another-file", "a log that cannot be replayed", 7, "its log cannot be replayed", "--salvage",
           prepare=foreign_log("done.duckdb.work"), changes=("done.duckdb.work", "done.duckdb.work.wal")),
     _into("45-newer-duckdb", "a file of a newer DuckDB", 7, "written by a newer DuckDB", "pip install -U duckdb",
           prepare=_alone(data("done.duckdb", _version))),
@@ -120,29 +119,29 @@ CASES = (
                prepare=data("planted.duckdb", _version)),
     _into("46-newer-schema", "a file of a newer Headcount", 7, "schema version 999, newer than", "update Headcount",
           prepare=_alone(database("done.duckdb", "insert into schema_version values (999)"))),
-    _into("46-older-schema", "a file of an older Headcount", 7, "schema version 1, older than", "measure again", today=_MIGRATE,
+    _into("46-older-schema", "a file of an older Headcount", 7, "schema version 1, older than", "measure again",
           prepare=_alone(database("done.duckdb", "update schema_version set version = 1"))),
     build_case("46-report-of-a-newer-schema", "a report of a file of a newer Headcount", 7, "schema version 999, newer than",
                "update Headcount",
                prepare=database("planted.duckdb", "insert into schema_version values (999)")),
     build_case("46-report-of-an-older-schema", "a report of a file of an older Headcount", 7, "schema version 1, older than",
-               today=_MIGRATE,
+              
                prepare=database("planted.duckdb", "update schema_version set version = 1")),
     build_case("47-no-such-file", "a database that is misspelt", 7, "no such file", "measure first", counters="plantd.duckdb"),
     Case("47-check-of-no-file", "a check of a file that is misspelt", ("report", "check", "plantd.duckdb", "site"), ("no such file",), 7),
     Case("47-diff-of-no-file", "a comparison in a file that is misspelt", ("report", "diff", "plantd.duckdb", "a", "b"), ("no such file",),
          7),
     build_case("48-unfinished", "a run that is not finished", 7, "run toy is unfinished: 3 of 4 shards", "--allow-partial",
-               prepare=database("planted.duckdb", "delete from shard where shard = 3")),
-    build_case("48-unfinished-allowed", "a run that is not finished, allowed", 0, prepare=database("planted.duckdb",
-               "delete from shard where shard = 3"),
+               prepare=database("planted.duckdb", *_OF_A_SHARD)),
+    build_case("48-unfinished-allowed", "a run that is not finished, allowed", 0, prepare=database("planted.duckdb", *_OF_A_SHARD),
                flags=("--allow-partial",), after=_banner),
     build_case("49-no-rows", "a run without rows", 0, flags=("--allow-partial",), after=_no_data,
                prepare=database("planted.duckdb", *(f"delete from {table}" for table in _ALL))),
     build_case("49-one-head-one-layer", "a run of one head in one layer", 0, prepare=database("planted.duckdb", *(
         f"delete from {table} where layer > 0 or head > 0" for table in ("head", "shard_stat", "shard_histogram", "worked_token")),
         "update run set layers = 1, heads_per_layer = 1 where run_id = 'toy'")),
-    build_case("49-no-run", "a file without a run", 7, "the file holds no run", prepare=database("planted.duckdb", "delete from run")),
+    build_case("49-no-run", "a file without a run", 7, "the file holds no run",
+               prepare=database("planted.duckdb", *(f"delete from {table}" for table in _OF_RUNS))),
     build_case("50-not-finite", "values that are none, in an old file", 0, "warning: 4 values are not finite", "left out",
                today="such a head is left out of the measure's figures and tables: there is no n/a in its place",
                prepare=both(database("planted.duckdb", *_UNCHECKED), own_figure("entropy")), after=_counted_as_none),
