@@ -30,6 +30,9 @@ def measured(tools: Path, address: str, folder: Path, categories: str) -> dict[s
     command += [f"--only-categories={categories}", f"--chrome-flags={flags}", "--max-wait-for-load=60000"]
     environment = os.environ | {"CHROME_PATH": str(CHROMIUM)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    if "NO_NAVSTART" in done.stderr:
+        # The browser lost the beginning of its own trace; Lighthouse asks to be run again.
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
     assert "runtimeError" not in found, found["runtimeError"]
