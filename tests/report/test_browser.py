@@ -60,9 +60,11 @@ def test_instant_navigation_keeps_the_charts_alive(watched: Watched) -> None:
     page.get_by_role("link", name="Read the whole figure").click()
     page.wait_for_url("**/figures/toy/activation/")
     watched.settle()
+    assert page.locator("article .chart-live svg").count() == page.locator("article figure.chart").count() > 0
     page.locator(".md-tabs__link", has_text="Figures").click()
     page.wait_for_url("**/figures/")
     watched.settle()
+    assert page.locator("article .chart-live svg").count() == page.locator("article figure.chart").count() > 0
 
 
 def test_the_first_screen_holds_the_finding_the_chart_and_three_observations(watched: Watched) -> None:
@@ -134,7 +136,9 @@ def test_search_finds_a_page(watched: Watched) -> None:
     page = watched.visit("")
     page.get_by_placeholder("Search").first.click()
     page.keyboard.type("calibration weight")
-    page.locator(".md-search-result__item, .md-search-result__list > li").first.wait_for()
+    found = page.locator(".md-search-result__item, .md-search-result__list > li").first
+    found.wait_for()
+    assert "calibration" in found.inner_text().lower()
 
 
 def test_a_printed_page_is_complete(watched: Watched, tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def refused(toy: Toy, record: Record, what: str, named: str, code: int = 7, prog
 
 def test_nothing_changed_is_continued(changed: Toy, record: Record) -> None:
     changed.resume(changed.out(0))
+    with duckdb.connect(str(changed.out(0)), read_only=True) as connection:
+        assert connection.execute("select count(*) = any_value(run.shards) from shard join run using (run_id)").fetchall() == [(True,)]
     record("nothing else", "continued to the same tables")
 
 

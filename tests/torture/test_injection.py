@@ -29,7 +29,7 @@ Record = Callable[[str, str], None]
 
 SQL = [
     "'; drop table run; --", '"; drop table run; --', "' or 1=1 --", "x'); insert into run select * from run; --", "$1", "$run_id", "?", "%s",  # noqa: E501
-    "{run_id}", "';attach '/tmp/evil.db' as e;--", "\\'; select 1; --", "select * from read_csv('/etc/passwd')", "run_id", "x\" as y, \"z",
+    "{run_id}", "';attach 'evil.db' as e;--", "\\'; select 1; --", "select * from read_csv('/etc/passwd')", "run_id", "x\" as y, \"z",
     "/* x */", "-- x", "''", '""', "$$x$$", "E'\\x00'", "х'; --", "1e999", "null", "main.run",
 ]  # fmt: skip
 PATHS = ["../x", "..", ".", "/etc/passwd", "a/../../b", "..\\x", "x\0y", "con", "x" * 300, "\u202ex", "\n", ""]
