@@ -56,18 +56,19 @@ class Toy:
                 raise Difference(f"published, and not in the working file: {sorted(published - there)}")
         return there
 
-    def resume(self, out: Path, command: str = "run", **more: object) -> None:
-        """The same command again ends well, leaves nothing behind, and every table is that of the uninterrupted run."""
+    def resume(self, out: Path, command: str = "run", **more: object) -> set[tuple[str, int]]:
+        """The same command again ends well, leaves nothing behind, and every table is that of the uninterrupted run: gives the shards there."""
         ended = self.run(out, command, **more)
         if ended.status != 0:
             raise Difference(f"not resumed: {ended.errors}")
         for file in (out, out.with_name(out.name + ".work")):
-            compare(self.whole, file, self.folder / "scratch", complete=True)
+            there = compare(self.whole, file, self.folder / "scratch", complete=True)
         left = {path.name for path in out.parent.iterdir()} - {out.name, out.name + ".work"}
         # The log of a working file that was closed in order is gone; no other file may stay.
         if left:
             raise Difference(f"left behind: {left}")
         shutil.rmtree(out.parent)
+        return there
 
 
 def _checkpoint(folder: Path, tokenizer_file: Path) -> Path:
