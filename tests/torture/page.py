@@ -50,8 +50,7 @@ def page(source: Path) -> str:
     parts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(source.glob("*.json"))]
     trials, failures = map(sum, zip(*map(_counted, parts), strict=True))
     top = _TOP.format(source=source.as_posix(), trials=f"{trials:,}", failures=failures or "none")
-    return "
-".join([top, _summary(parts), *map(_table, parts)])
+    return "\n".join([top, _summary(parts), *map(_table, parts)])
 
 
 if __name__ == "__main__":
