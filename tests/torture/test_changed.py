@@ -58,7 +58,7 @@ def refused(toy: Toy, record: Record, what: str, named: str, code: int = 7, prog
     environment = os.environ | {"PYTHONPATH": str(program), "HEADCOUNT_CACHE": str(toy.server.folder)}
     done = subprocess.run(command, cwd=program, env=environment, capture_output=True, text=True, check=False)
     whole = done.returncode == code and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and named in done.stderr
-    record(f"another {what}", "refused by name" if whole else "LET IN")
+    record(f"Another {what}", "refused by name" if whole else "LET IN")
     assert whole, done.stderr
     if checked:
         assert toy.check(toy.out(0), set()) == {("shard", 0), ("shard", 1)}
@@ -66,7 +66,7 @@ def refused(toy: Toy, record: Record, what: str, named: str, code: int = 7, prog
 
 def test_nothing_changed_is_continued(changed: Toy, record: Record) -> None:
     assert changed.resume(changed.out(0)) == {("shard", number) for number in range(SHARDS)}
-    record("nothing else", "continued to the same tables")
+    record("Nothing at all", "continued to the same tables")
 
 
 @pytest.mark.parametrize("option", OPTIONS)
