@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from canaries import Words
-from flip_toys import save_toy
+from flip_toys import TEXT, save_toy
 
 ROOT = Path(__file__).parents[2]
 _CODE = ("extract", "report", "docs", "runs", ".requirements", "tests/site", "mkdocs.yml", "CITATION.cff", "CHANGELOG.md", "pyproject.toml")
@@ -32,7 +32,6 @@ _VARIABLES = {
     "setting": ("EDITOR", "MAIL", "SSH_CLIENT", "PS1", "LANGUAGE", "LC_TIME", "SOME_SETTING"),
 }
 _FOLDERS = ("TMPDIR", "HEADCOUNT_CACHE", "HF_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "OLDPWD")
-WORDS = "the of and in to was river city music century war king author film game team season album station island".split()
 # What a test of a host's name needs: the right to a host name of one's own.
 _NAMESPACES = (["unshare", "--uts"], ["unshare", "--user", "--map-root-user", "--uts"])
 _RENAME = "import os, socket, sys; socket.sethostname(sys.argv[1]); os.execve(sys.argv[2], sys.argv[2:], os.environ)"
@@ -173,8 +172,8 @@ def inputs(made: Machine, tokenizer_file: Path) -> Path:
     below = texts / words("place: folder in the text")
     below.mkdir(parents=True)
     draw = random.Random(0)
-    (texts / "a.txt").write_text(" ".join(draw.choices(WORDS, k=300)), encoding="utf-8")
-    row = {"text": " ".join(draw.choices(WORDS, k=400)), "title": "A title", "author": words("inputs: author of a text")}
+    (texts / "a.txt").write_text(" ".join(draw.choices(TEXT.split(), k=300)), encoding="utf-8")
+    row = {"text": " ".join(draw.choices(TEXT.split(), k=400)), "title": "A title", "author": words("inputs: author of a text")}
     row[words("inputs: key of a text")] = words("inputs: path of a text")
     (below / f"{words('place: file in the text')}.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     return write_run(made, link, texts)
