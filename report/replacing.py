@@ -126,6 +126,18 @@ def put_in_place(database: Path, published: Path, fresh: Path, site: Path) -> No
     with held():
         _put_file(database, published)
         _put_folder(fresh, site)
+        for folder in {published.parent, site.parent}:
+            _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Wait until the entries of a folder are on the disk, where its file system can be asked to."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _put_file(file: Path, target: Path) -> None:

@@ -25,6 +25,8 @@ def report(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[
         (["build"], 2, "Missing argument 'counters'"),
         (["build", "nowhere.duckdb"], 7, "no such file"),
         (["build", "README.md"], 7, "not a DuckDB file"),
+        (["build", "site/mine.duckdb"], 2, "the counters would be lost with the old site (mine.duckdb)"),
+        (["build", "README.md", "--publish", "site/data/h.duckdb"], 2, "the published file would be lost with the old site (h.duckdb)"),
         (["check", "README.md", "site"], 7, "not a DuckDB file"),
         (["serve", "nowhere"], 5, "no site there"),
         (["serve", "--port", "99999"], 2, "'--port'"),

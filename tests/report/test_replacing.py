@@ -1,5 +1,6 @@
 """Putting a site in place: in one step, by one build at a time, and cleared of what a killed one left."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def test_site_and_file_take_the_place_of_the_old_ones_and_nothing_else_stays(sit
         put_in_place(database, published, fresh, site)
     assert (site / "index.html").read_text() == published.read_text() == "new"
     assert names(site.parent) == ["headcount.duckdb", "site"]
+
+
+def test_the_folders_of_both_are_on_the_disk_at_the_end(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(replacing.os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    results = site.with_name("results")
+    results.mkdir()
+    with workplace(site) as work:
+        database, fresh = make(work)
+        put_in_place(database, results / "headcount.duckdb", fresh, site)
+        assert sorted(synced) == sorted(folder.stat().st_ino for folder in (results, site.parent))
 
 
 def test_where_folders_cannot_be_exchanged_the_old_site_is_moved_away_and_put_back_if_that_is_as_far_as_it_came(
