@@ -23,18 +23,11 @@ def verify(counters: Path) -> None:
         DatabaseRefusal: as `open_counters`; a damaged block, a number that is not finite, a row of a run that is not there, or any
             impossible row.
     """
-    with publish.open_counters(counters) as connection:
-        verify_open(connection, counters)
-
-
-def verify_open(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """As `verify`, of an open file; `path` is its name in a refusal."""
-    with opening.told(path):
-        tables = _columns(connection)
-        for table, columns in tables.items():
-            _read(connection, table, columns, path)
+    with publish.open_counters(counters) as connection, opening.told(counters):
+        for table, columns in _columns(connection).items():
+            _read(connection, table, columns, counters)
         for what, sql in impossible().items():
-            _refuse_rows(connection, what, sql, path)
+            _refuse_rows(connection, what, sql, counters)
 
 
 @cache
