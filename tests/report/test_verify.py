@@ -24,7 +24,7 @@ SPOILED = {
         "update measure set condition = 'natural text'; delete from shard_stat where run_id = 'toy' and shard = 5 and measure = 'entropy'"
     ),
     "a run's heads are not complete, each once": "delete from head where run_id = 'toy' and layer = 7 and head = 2",
-    "a measure's sums in a shard are not of all heads, each once": (
+    "a measure's sums in a shard are not of all heads, each once and over as many values": (
         "delete from shard_stat where run_id = 'toy' and shard = 1 and layer = 7 and head = 2"
     ),
     "a sum is not what the measure's range allows": (
@@ -38,6 +38,9 @@ SPOILED = {
     "a quarantined shard is none of its run's": "insert into quarantine values ('toy', 9, 1, 9, '9', 'entropy', 'entropy is not finite')",
     "a shard is quarantined twice": ("insert into quarantine select 'toy', 7, 1, 7, '7', 'entropy', 'not finite' from range(2)"),
     "a shard lacks a histogram that the run's other shards have": "delete from shard_histogram where kind = 'residual_share' and shard = 3",
+    "a calibrated window's histogram of divergences does not add up to its predictions": (
+        'delete from intervention_kl where "window" = 1 and bin = (select min(bin) from intervention_kl where "window" = 1)'
+    ),
     "a published figure has a cell twice": "insert into published_count from published_count limit 1",
     "a calibrated window has not each of its interventions once": (
         'delete from intervention_window where "window" = 1 and intervention = (select min(intervention) from intervention)'
@@ -57,6 +60,25 @@ def test_an_impossible_row_is_found_and_named(counters: Path, change: Callable[[
     with duckdb.connect(str(counters), read_only=True) as connection:
         assert connection.execute(verify.impossible()[what]).fetchall()
     with pytest.raises(DatabaseRefusal, match=r"damaged: .* \(counters.duckdb\); fix: restore"):
+        verify.verify(counters)
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        (
+            "update shard_stat set n = 2 * n where measure = 'entropy' and shard = 3 and layer = 1 and head = 1",
+            "each once and over as many",
+        ),
+        (
+            "update intervention_window set intervention = 'other' where intervention = (select min(intervention) from intervention)",
+            "each of",
+        ),
+    ],
+)
+def test_a_finer_damage_of_the_same_kinds_is_found(counters: Path, change: Callable[[Path, str], None], sql: str, what: str) -> None:
+    change(counters, sql)
+    with pytest.raises(DatabaseRefusal, match=f"damaged: .*{what}"):
         verify.verify(counters)
 
 
