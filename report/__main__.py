@@ -108,7 +108,6 @@ def interrupt(signal_number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-INTERRUPTED = 130
 # typer carries its own copy of click and exports the base of its exceptions under no name of its own.
 USAGE_ERROR: type[BaseException] = typer.BadParameter.__mro__[2]
 

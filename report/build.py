@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,19 +21,31 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 from mkdocs.exceptions import MkDocsException
 
-from report import __version__, check, console, console_files, csp, database, figures, head_map, pages, publish, queries, site_pages, verify
+from report import (
+    __version__,
+    check,
+    console,
+    console_files,
+    csp,
+    database,
+    figures,
+    head_map,
+    pages,
+    places,
+    publish,
+    queries,
+    site_pages,
+    verify,
+)
 from report.comparisons.page import PairDrawing
 from report.downloads import checksums, plain_text
-from report.errors import DatabaseRefusal, EnvironmentRefusal, UsageRefusal
+from report.errors import DatabaseRefusal, EnvironmentRefusal
 from report.facts import Ledger, inert
 from report.heads import site as head_site
 from report.progress import step
 from report.replacing import put_in_place, workplace
 
 ROOT = Path(__file__).parents[1]
-# Bytes that a build takes while it lasts: of any site, and as copies of the counters.
-EMPTY_BYTES = 32 * 2**20
-COPIES = 5
 
 
 @dataclass(frozen=True)
@@ -81,24 +92,25 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
             cannot be fetched.
     """
     counters, site, published = counters.resolve(), site.resolve(), published.resolve()
-    if counters == published:
-        raise UsageRefusal("the published file would replace the counters", published.name, "give --publish another name")
+    places.refuse_within(counters, site, published)
     # First what is read: nothing is made for a name that is misspelt.
     publish.open_counters(counters).close()
     shown = figures.load(folder) if folder else figures.load()
-    refuse_unwritable(published)
-    refuse_foreign(site)
+    places.refuse_unwritable(published)
+    places.refuse_foreign(site)
     with workplace(site) as work:
+        begun = counters.stat()
         inputs = digest(counters, folder, options)
         if up_to_date(site, published, inputs):
             return built(site, published, fresh=False)
-        check_space(work, counters)
+        places.check_space(work, counters)
         engine = console_files.fetch() if options.console else None
-        database, documents, fresh = work / published.name, work / "docs", work / "site"
+        copy, documents, fresh = work / published.name, work / "docs", work / "site"
         with step(f"reading all of {counters.name}, publishing {published.name}"):
             verify.verify(counters)
-            publish.publish(counters, database, shown, options.allow_partial)
-        with reading(database) as connection:
+            publish.publish(counters, copy, shown, options.allow_partial)
+            places.refuse_replaced(counters, begun)
+        with reading(copy) as connection:
             ledger = Ledger(connection)
             with step("asking the file, drawing charts, writing pages"):
                 drawings, pairs = site_pages.compose(ledger, documents, shown, options.console)
@@ -111,16 +123,16 @@ def build(counters: Path, site: Path, published: Path, folder: Path | None = Non
                 head_site.stamp(heads, fresh)
             with step("checking the site"):
                 tables = check.fingerprints(connection)
-                shutil.copyfile(database, fresh / "data" / "headcount.duckdb")
+                shutil.copyfile(copy, fresh / "data" / "headcount.duckdb")
                 csp.write(fresh)
                 plain_text.write(fresh, [f"{page.removesuffix('.md')}/" for page in site_pages.addresses(drawings, pairs)])
                 ledger.write(fresh / "facts.json", inputs, tables, check.manifest(fresh))
                 checksums.write(fresh)
-                found = check.differences_of(connection, tables, database, fresh)
+                found = check.differences_of(connection, tables, copy, fresh)
         if differences := [text for part in found.values() for text in part]:
             what = f"the site differs from its file: {differences[0]}"
             raise DatabaseRefusal(what, "report check", "report this as a bug, with the counters file")
-        put_in_place(database, published, fresh, site)
+        put_in_place(copy, published, fresh, site)
     return built(site, published, fresh=True)
 
 
@@ -147,14 +159,6 @@ def digest(counters: Path, folder: Path | None, options: Options) -> str:
     return whole.hexdigest()
 
 
-def check_space(work: Path, counters: Path) -> None:
-    """Refuse to begin where a site of these counters may not fit beside the old one."""
-    needed, free = EMPTY_BYTES + COPIES * counters.stat().st_size, shutil.disk_usage(work).free
-    if free < needed:
-        what = f"{free // 2**20} MiB are free, the build may need {-(-needed // 2**20)} MiB"
-        raise EnvironmentRefusal(what, work.parent.name, "free some space, or choose another --out; the last good site stands")
-
-
 def up_to_date(site: Path, published: Path, inputs: str) -> bool:
     """True where the site was made from these inputs and still says what the published file holds."""
     try:
@@ -162,28 +166,6 @@ def up_to_date(site: Path, published: Path, inputs: str) -> bool:
     except DatabaseRefusal:
         # Whatever is wrong with an older build, this one mends it.
         return False
-
-
-def refuse_unwritable(target: Path) -> None:
-    """Refuse a file that cannot be written, before any work is done."""
-    if target.is_dir():
-        raise EnvironmentRefusal("is a folder already", target.name, "give it another name")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-    except OSError as error:
-        fix = "choose a folder you may write to"
-        raise EnvironmentRefusal(f"cannot write here: {error.strerror}", target.parent.name, fix) from error
-
-
-def refuse_foreign(site: Path) -> None:
-    """Refuse a folder that is not an earlier site: it will be replaced as a whole."""
-    if site.is_file():
-        raise EnvironmentRefusal("is a file already", site.name, "give --out another name")
-    if site.is_dir() and any(site.iterdir()) and not (site / "facts.json").is_file():
-        raise EnvironmentRefusal("the folder holds something else than a site", site.name, "give --out a new or empty folder")
-    refuse_unwritable(site.with_suffix(".tmp"))
 
 
 @contextmanager

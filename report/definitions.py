@@ -13,8 +13,6 @@ from report import figures
 from report.errors import UsageRefusal
 from report.figures import Figure
 
-TABLES = ("figure", "band", "layer_range", "student_t")
-
 
 def add(connection: duckdb.DuckDBPyConnection, shown: tuple[Figure, ...]) -> None:
     """Create report's tables and fill them with the figures, bands and ranges of every run."""

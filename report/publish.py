@@ -21,6 +21,13 @@ from report.figures import Figure
 SCHEMA_VERSION = 4
 # DuckDB writes the name that a file is opened by beside every table in it: one that is ours, not the one that the user gives the file.
 OPENED_AS = "headcount.duckdb"
+# The tables of the counters, as in extract/schema.sql. Any other that a file has is an earlier report's, or somebody else's.
+COUNTERS = (
+    "schema_version", "run", "head", "measure", "shard", "quarantine", "shard_stat", "histogram_bin", "shard_histogram", "worked_token",
+    "example_kind", "example", "example_token", "window_document", "published_count", "imported_band", "planted_score", "calibration",
+    "intervention", "intervention_window", "intervention_kl", "calibration_head",
+)  # fmt: skip
+TABLES_THERE = "select table_name from duckdb_tables() where not internal and schema_name = 'main'"
 
 
 def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
@@ -34,7 +41,7 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
     opening.refuse_foreign(path)
     with opening.told(path):
         connection = database.read(path)
-        tables = {name for (name,) in connection.execute("select table_name from duckdb_tables() where not internal").fetchall()}
+        tables = {name for (name,) in connection.execute(TABLES_THERE).fetchall()}
         if not {"schema_version", "run", "shard", "shard_stat", "published_count"} <= tables:
             what = "a DuckDB file without Headcount's tables"
             raise DatabaseRefusal(what, path.name, "give the counters file that python -m extract run wrote")
@@ -46,6 +53,9 @@ def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
     elif version < SCHEMA_VERSION:
         what = f"schema version {version}, older than {SCHEMA_VERSION}"
         raise DatabaseRefusal(what, path.name, "install the Headcount that wrote it, or choose another file and measure again")
+    there = {name for (name,) in connection.execute(TABLES_THERE).fetchall()}
+    if missing := [table for table in COUNTERS if table not in there]:
+        raise DatabaseRefusal(f"damaged: table {missing[0]} is missing", path.name, "restore the file from a backup, or measure again")
     return connection
 
 
@@ -108,11 +118,12 @@ def copy_counters(counters: Path, target: Path) -> None:
             connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         source = "counters"
-        added = "select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'"
-        # Counters hold neither; what somebody put into them is not handed on to readers, on whose machines it would run.
+        # Of what else is in the file, nothing is handed on to readers, on whose machines a view or a macro would run.
+        added = "select 1 from duckdb_tables() where database_name = 'counters' "
+        added += "and not (schema_name = 'main' and list_contains($1, table_name))"
         added += " union all select 1 from duckdb_views() where database_name = 'counters' and not internal"
         added += " union all select 1 from duckdb_functions() where database_name = 'counters' and not internal"
-        if connection.execute(added).fetchall() or unmeasured.stand_in(connection, "counters"):
+        if connection.execute(added, [list(COUNTERS)]).fetchall() or unmeasured.stand_in(connection, "counters"):
             source = strip(connection)
             unmeasured.leave_out(connection)
         connection.execute(f"copy from database {source} to published")
@@ -123,15 +134,18 @@ def copy_counters(counters: Path, target: Path) -> None:
 
 
 def strip(connection: duckdb.DuckDBPyConnection) -> str:
-    """Copy the attached counters into memory and take out what an earlier report added; gives the name of that database.
+    """Copy the attached counters into memory and take out all that is none of theirs; gives the name of that database.
 
     Not in the new file itself: what is dropped or deleted there would stay in its bytes.
     """
     connection.execute("copy from database counters to memory")
+    schemas = "select schema_name from duckdb_schemas() where database_name = 'memory' and not internal and schema_name <> 'main'"
+    for (schema,) in connection.execute(schemas).fetchall():
+        connection.execute(f"drop schema memory.{identifier(schema)} cascade")
     for kind in ("view", "table"):
         names = connection.execute(f"select {kind}_name from duckdb_{kind}s() where database_name = 'memory' and not internal").fetchall()
         for (name,) in names:
-            if kind == "view" or name in (*definitions.TABLES, *statistics.TABLES):
+            if kind == "view" or name not in COUNTERS:
                 connection.execute(f"drop {kind} memory.{identifier(name)}")
     macros = "select distinct function_name, function_type from duckdb_functions() where database_name = 'memory' and not internal"
     for name, kind in connection.execute(macros).fetchall():
@@ -185,8 +199,9 @@ def add_views(connection: duckdb.DuckDBPyConnection) -> None:
     missing = connection.execute("select table_name, column_name from duckdb_columns() where comment is null and not internal").fetchall()
     for view_name, column in missing:
         meaning = measures[column] if view_name == "heads" and column in measures else own.get(column)
-        meaning = meaning or near.get((view_name, column)) or anywhere[column]
-        comment(connection, f"column {view_name}.{identifier(column)}", meaning)
+        # A column that somebody added to a table of counters may have none.
+        if meaning := meaning or near.get((view_name, column)) or anywhere.get(column):
+            comment(connection, f"column {view_name}.{identifier(column)}", meaning)
 
 
 def comment(connection: duckdb.DuckDBPyConnection, thing: str, text: str) -> None:

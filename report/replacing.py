@@ -1,6 +1,7 @@
 """Puts a finished site and its published file in the place of the old ones, and keeps two builds of one site apart.
 
 A build works in one folder beside the site, `SITE.tmp-build`, which it locks. Whatever a killed build left there, the next one clears away.
+Nothing else beside the site is touched, for it may be a copy that somebody keeps, but for what builds of earlier versions left.
 The site is exchanged in one step where the file system can, so that there is never a moment without one."""
 
 import contextlib
@@ -8,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import shutil
 import signal
 import threading
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from report import unfinished
 from report.errors import EnvironmentRefusal
 
 LOCK = "lock"
@@ -27,16 +30,18 @@ def workplace(site: Path) -> Iterator[Path]:
     """An empty folder beside the site, on the same file system, locked while it is used and gone at the end whatever happens.
 
     Raises:
-        EnvironmentRefusal: another process builds the same site.
+        EnvironmentRefusal: another process builds the same site, or the folder cannot be locked.
     """
     folder = site.with_name(f"{site.name}.tmp-build")
     with _locked(folder, site):
         _recover(folder, site)
         _clear(folder)
-        _remove_leftovers(folder, site)
+        _remove_leftovers(site)
         try:
             yield folder
         finally:
+            # One that was moved away for a site that then could not take its place.
+            _recover(folder, site)
             _clear(folder)
             (folder / LOCK).unlink(missing_ok=True)
             # Another build may have taken it over by now.
@@ -46,23 +51,34 @@ def workplace(site: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(folder: Path, site: Path) -> Iterator[None]:
+    try:
+        handle = _lock(folder)
+    except BlockingIOError as error:
+        fix = "wait for it, then run the same command again"
+        raise EnvironmentRefusal("another process is building this site", site.name, fix) from error
+    except OSError as error:
+        fix = "remove it, or choose another --out: some network file systems know no locks"
+        raise EnvironmentRefusal(f"cannot be locked: {error.strerror}", folder.name, fix) from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(folder: Path) -> int:
+    """Make the folder, and lock it until the handle that is given back is closed. Raises BlockingIOError where another process has it."""
     while True:
         folder.mkdir(exist_ok=True)
-        try:
+        # Whoever had the folder may remove it, or the lock in it, between any two steps.
+        with contextlib.suppress(FileNotFoundError):
             handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        except FileNotFoundError:
-            # Whoever had it removed it just now.
-            continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _same(handle, folder / LOCK):
-                yield
-                return
-        except BlockingIOError as error:
-            raise EnvironmentRefusal(
-                "another process is building this site", site.name, "wait for it, then run the same command again"
-            ) from error
-        finally:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _same(handle, folder / LOCK):
+                    return handle
+            except BaseException:
+                os.close(handle)
+                raise
             os.close(handle)
 
 
@@ -86,12 +102,13 @@ def _clear(folder: Path) -> None:
             _remove(path)
 
 
-def _remove_leftovers(folder: Path, site: Path) -> None:
-    """Remove what builds of earlier versions left when they were killed; they named their folders by their process."""
-    for kind in ("tmp", "old"):
-        for path in site.parent.glob(f"{site.name}.{kind}-*"):
-            if path != folder:
-                _remove(path)
+def _remove_leftovers(site: Path) -> None:
+    """Remove what builds of earlier versions left when they were killed; they named their folders by their process.
+
+    But not `SITE.old-` and a number, which is a whole site."""
+    for path in site.parent.iterdir():
+        if re.fullmatch(rf"{re.escape(site.name)}\.tmp-\d+", path.name):
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
@@ -109,6 +126,18 @@ def put_in_place(database: Path, published: Path, fresh: Path, site: Path) -> No
     with held():
         _put_file(database, published)
         _put_folder(fresh, site)
+        for folder in {published.parent, site.parent}:
+            _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Wait until the entries of a folder are on the disk, where its file system can be asked to."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _put_file(file: Path, target: Path) -> None:
@@ -117,15 +146,13 @@ def _put_file(file: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        near = target.with_name(f"{target.name}.tmp-{os.getpid()}")
-        try:
+        with unfinished.beside(target) as folder:
+            near = folder / target.name
             with file.open("rb") as source, near.open("wb") as copy:
                 shutil.copyfileobj(source, copy)
                 copy.flush()
                 os.fsync(copy.fileno())
             near.replace(target)
-        finally:
-            near.unlink(missing_ok=True)
 
 
 def _put_folder(fresh: Path, site: Path) -> None:
@@ -160,4 +187,5 @@ def held() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
     if asked:
-        raise KeyboardInterrupt
+        # To whoever would have heard of it: the program lets no later signal tear what it removes now.
+        signal.raise_signal(asked[0])

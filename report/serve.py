@@ -1,5 +1,6 @@
 """Shows a built site on this machine as a host would that reads the site's file of headers, for reading before it is published anywhere."""
 
+import contextlib
 import errno
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -71,6 +72,6 @@ def serve(site: Path, port: int) -> None:
         if error.errno != errno.EADDRINUSE:
             raise
         raise EnvironmentRefusal(f"port {port} is in use", "127.0.0.1", f"try --port {port + 1}") from error
-    print(f"http://127.0.0.1:{port}/ shows {site}; Ctrl-C ends it")
-    with server:
+    with server, contextlib.suppress(KeyboardInterrupt):
+        print(f"http://127.0.0.1:{port}/ shows {site}; Ctrl-C ends it")
         server.serve_forever()

@@ -23,18 +23,11 @@ def verify(counters: Path) -> None:
         DatabaseRefusal: as `open_counters`; a damaged block, a number that is not finite, a row of a run that is not there, or any
             impossible row.
     """
-    with publish.open_counters(counters) as connection:
-        verify_open(connection, counters)
-
-
-def verify_open(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """As `verify`, of an open file; `path` is its name in a refusal."""
-    with opening.told(path):
-        tables = _columns(connection)
-        for table, columns in tables.items():
-            _read(connection, table, columns, path)
+    with publish.open_counters(counters) as connection, opening.told(counters):
+        for table, columns in _columns(connection).items():
+            _read(connection, table, columns, counters)
         for what, sql in impossible().items():
-            _refuse_rows(connection, what, sql, path)
+            _refuse_rows(connection, what, sql, counters)
 
 
 @cache
@@ -51,10 +44,11 @@ def impossible() -> dict[str, str]:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """The file's tables, each with the types of its columns."""
+    """The tables of the counters, each with the types of its columns; what else is in a file is not read when it is published."""
     rows = connection.execute(
-        "select table_name, column_name, data_type from duckdb_columns() join duckdb_tables() using (database_name, table_name) "
-        "where database_name <> 'temp' and not duckdb_tables.internal order by table_name, column_index"
+        "select table_name, column_name, data_type from duckdb_columns() where database_name <> 'temp' and schema_name = 'main' "
+        "and list_contains($1, table_name) order by table_name, column_index",
+        [list(publish.COUNTERS)],
     ).fetchall()
     tables: dict[str, dict[str, str]] = {}
     for table, column, kind in rows:
@@ -67,11 +61,12 @@ def _read(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, 
     # The alias makes it the whole row: a table may have a column of its own name.
     connection.execute(f"select bit_xor(hash(whole_row)) from {table} as whole_row").fetchall()
     # Of a head's sums, those that are not finite are left out with a warning when the file is published.
-    doubles = [f'not isfinite("{column}")' for column, kind in columns.items() if kind == "DOUBLE" and table != "shard_stat"]
-    if doubles:
-        _refuse_rows(connection, f"a number in table {table} is not finite", f"from {table} where {' or '.join(doubles)}", path)
+    names = [publish.identifier(column) for column, kind in columns.items() if kind == "DOUBLE" and table != "shard_stat"]
+    if names:
+        odd = " or ".join(f"not isfinite({name})" for name in names)
+        _refuse_rows(connection, f"a number in table {table} is not finite", f"from {table} where {odd}", path)
     if "run_id" in columns and table != "run":
-        unknown = f"select run_id from {table} anti join run using (run_id) where run_id is not null"
+        unknown = f"select run_id from {table} anti join run using (run_id)"
         _refuse_rows(connection, f"table {table} has rows of a run that is not there", unknown, path)
 
 

@@ -1,4 +1,4 @@
--- impossible: a measure's sums in a shard are not of all heads, each once
+-- impossible: a measure's sums in a shard are not of all heads, each once and over as many values
 select shard_stat.run_id, shard_stat.shard, shard_stat.measure
 from shard_stat
 join run using (run_id)
@@ -10,3 +10,4 @@ having count(*) <> run.layers * run.heads_per_layer
     or max(head) >= run.heads_per_layer
     or min(layer) < 0
     or min(head) < 0
+    or min(n) <> max(n)

@@ -1,6 +1,7 @@
 """The check is green on what was built, and red on every change that alters what the site says."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,21 @@ def test_a_changed_counter_edge_label_threshold_or_view_turns_the_check_red(copy
     published, site = copy_of_built
     change(published, sql)
     assert check(published, site)
+
+
+UNREADABLE = {
+    "index.html": b"<html>\xe2</html>",
+    "maps/toy/index.html": b"\xff",
+    "facts.json": b'{"tables": 0, "files": 0, "charts": 0, "heads": 0, "facts": 0, "claims": 0}',
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_can_no_longer_be_read_as_what_it_was_is_named(small: Built, tmp_path: Path, name: str) -> None:
+    site = Path(shutil.copytree(small.site, tmp_path / "site"))
+    (site / name).write_bytes(UNREADABLE[name])
+    # So the next build knows that the site is not what it was, and builds it again.
+    assert f"SHA256SUMS: the checksum of {name} is another" in check(small.published, site)
 
 
 def test_a_changed_counter_is_found_by_the_facts_too(copy_of_built: Copy, change: Change) -> None:

@@ -1,5 +1,6 @@
 """The report's command line: one line per mistake, its exit code, and nothing lost."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,8 @@ def report(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[
         (["build"], 2, "Missing argument 'counters'"),
         (["build", "nowhere.duckdb"], 7, "no such file"),
         (["build", "README.md"], 7, "not a DuckDB file"),
+        (["build", "site/mine.duckdb"], 2, "the counters would be lost with the old site (mine.duckdb)"),
+        (["build", "README.md", "--publish", "site/data/h.duckdb"], 2, "the published file would be lost with the old site (h.duckdb)"),
         (["check", "README.md", "site"], 7, "not a DuckDB file"),
         (["serve", "nowhere"], 5, "no site there"),
         (["serve", "--port", "99999"], 2, "'--port'"),
@@ -74,6 +77,21 @@ def test_the_check_ends_with_0_on_a_true_site_and_1_on_a_false_one(copy_of_built
     done = report("check", published, site)
     assert done.returncode == 1
     assert "45.7" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_ends_well_when_it_is_asked_to(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "index.html").write_text("a site")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-u", "-m", "report", "serve", str(tmp_path), "--port", port]
+    serving = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert serving.stdout is not None
+    assert serving.stdout.readline().endswith("Ctrl-C ends it\n")
+    serving.send_signal(number)
+    assert serving.communicate(timeout=60)[1] == ""
+    assert serving.returncode == 0
 
 
 def test_a_port_in_use_is_named_with_the_next_one(built: Built) -> None:

@@ -1,5 +1,6 @@
 """Putting a site in place: in one step, by one build at a time, and cleared of what a killed one left."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -39,6 +40,17 @@ def test_site_and_file_take_the_place_of_the_old_ones_and_nothing_else_stays(sit
     assert names(site.parent) == ["headcount.duckdb", "site"]
 
 
+def test_the_folders_of_both_are_on_the_disk_at_the_end(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(replacing.os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    results = site.with_name("results")
+    results.mkdir()
+    with workplace(site) as work:
+        database, fresh = make(work)
+        put_in_place(database, results / "headcount.duckdb", fresh, site)
+        assert sorted(synced) == sorted(folder.stat().st_ino for folder in (results, site.parent))
+
+
 def test_where_folders_cannot_be_exchanged_the_old_site_is_moved_away_and_put_back_if_that_is_as_far_as_it_came(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,13 +70,44 @@ def test_where_folders_cannot_be_exchanged_the_old_site_is_moved_away_and_put_ba
 
 
 def test_what_a_killed_build_left_is_cleared_away_and_nothing_else(site: Path) -> None:
-    for left in ("site.tmp-build", "site.tmp-123", "site.old-123"):
+    for left in ("site.tmp-build", "site.tmp-123"):
         (site.with_name(left) / "docs").mkdir(parents=True)
-    site.with_name("site-of-mine").mkdir()
+    mine = ["site", "site-of-mine", "site.old-2025", "site.old-mine", "site.tmp-notes", "site2.tmp-123"]
+    for name in mine[1:]:
+        site.with_name(name).mkdir()
     with workplace(site) as work:
         assert names(work) == ["lock"]
-        assert names(site.parent) == ["site", "site-of-mine", "site.tmp-build"]
-    assert names(site.parent) == ["site", "site-of-mine"]
+        assert names(site.parent) == sorted([*mine, "site.tmp-build"])
+    assert names(site.parent) == mine
+
+
+def test_a_name_that_is_a_pattern_stands_for_itself(site: Path) -> None:
+    site.with_name("sitt.tmp-123").mkdir()
+    with workplace(site.with_name("s*t[et]")):
+        pass
+    assert names(site.parent) == ["site", "sitt.tmp-123"]
+
+
+def test_a_site_that_was_moved_away_comes_back_where_the_new_one_cannot_take_its_place(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replacing, "_exchanged", lambda one, other: False)
+    with pytest.raises(FileNotFoundError), workplace(site) as work:
+        replacing._put_folder(work / "site", site)
+    assert (site / "index.html").read_text() == "old"
+    assert names(site.parent) == ["site"]
+
+
+def test_what_goes_wrong_while_a_site_is_built_is_not_told_as_another_build(site: Path) -> None:
+    # As a terminal that takes no more for now.
+    with pytest.raises(BlockingIOError), workplace(site):
+        raise BlockingIOError
+    assert names(site.parent) == ["site"]
+
+
+def test_a_folder_that_cannot_be_locked_is_refused_in_a_line(site: Path) -> None:
+    site.with_name("site.tmp-build").write_text("a file of mine")
+    with pytest.raises(EnvironmentRefusal, match=r"cannot be locked: File exists \(site.tmp-build\); fix: remove it, or"), workplace(site):
+        pass
+    assert site.with_name("site.tmp-build").read_text() == "a file of mine"
 
 
 def test_a_second_build_of_the_same_site_is_refused_and_leaves_the_first_ones_work_alone(site: Path) -> None:
