@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from extract.config import RunConfig
-from extract.errors import DatabaseRefusal
+from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.migrate import our_tables
 from extract.run import measure
 from extract.store import Store
@@ -129,4 +129,18 @@ def test_a_damaged_older_file_is_refused_and_stays_in_its_place(today: Path, out
     with pytest.raises(DatabaseRefusal, match="damaged at block"):
         Store(out)
     assert out.read_bytes() == spoiled
-    assert [path.name for path in out.parent.iterdir()] == ["counters.duckdb"]
+    assert {path.name for path in out.parent.iterdir()} == {"counters.duckdb", "counters.duckdb.work"}
+
+
+def test_a_counters_file_is_left_alone_while_another_process_holds_the_working_file(today: Path, out: Path) -> None:
+    out.parent.mkdir()
+    old = older_copy(today, out, "v1.0.0").read_bytes()
+    code = f"import duckdb; con = duckdb.connect({str(out) + '.work'!r}); print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(EnvironmentRefusal, match=f"process {holder.pid} has the file open"):
+            Store(out)
+        holder.communicate("\n")
+    assert out.read_bytes() == old
+    assert not out.with_name("counters.duckdb.v3").exists()
