@@ -59,6 +59,9 @@ def _check_place(file: Path, folder: Path, name: str) -> None:
     try:
         target = file.resolve(strict=True)
         regular = stat.S_ISREG(target.stat().st_mode)
+        if regular:
+            # Whoever reads it later has no words for a file that may not be read.
+            target.open("rb").close()
     except (OSError, RuntimeError) as error:
         raise ModelRefusal(f"{file.name} cannot be read: {getattr(error, 'strerror', None) or error}", name, _AGAIN) from error
     if not regular:

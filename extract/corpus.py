@@ -98,8 +98,9 @@ def _files(corpus: str) -> list[Path]:
         return [assets.fetch_corpus()]
     if corpus == standard_library.NAME:
         return standard_library.modules()
-    path = Path(corpus).expanduser()
+    path = Path(corpus)
     try:
+        path = path.expanduser()
         if path.is_dir():
             below = sorted(path.rglob("*"), key=lambda file: file.relative_to(path).as_posix())
             files = [file for file in below if file.suffix.lower() in READ + COMPRESSED and not file.is_dir()]
