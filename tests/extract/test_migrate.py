@@ -1,5 +1,7 @@
 """Files of an older schema: version 3 gives its place to a file of today's, and is kept; what is older still is refused."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +146,42 @@ def test_a_counters_file_is_left_alone_while_another_process_holds_the_working_f
         holder.communicate("\n")
     assert out.read_bytes() == old
     assert not out.with_name("counters.duckdb.v3").exists()
+
+
+def test_where_there_are_no_links_the_old_file_is_copied_and_stays_locked_meanwhile(
+    today: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.parent.mkdir()
+    work = out.with_name("counters.duckdb.work")
+    old = older_copy(today, work, "latest").read_bytes()
+    tried = []
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def write_first(path: Path) -> None:
+        code = f"import duckdb; duckdb.connect({str(work)!r})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        tried.append((path.name, "Could not set lock" in done.stderr))
+
+    monkeypatch.setattr("os.link", no_links)
+    monkeypatch.setattr("extract.migrate.sync", write_first)
+    Store(out).close()
+    assert ("counters.duckdb.work.v3", True) in tried
+    assert out.with_name("counters.duckdb.work.v3").read_bytes() == old
+
+
+def test_an_old_file_that_cannot_be_kept_stays_where_it_is(today: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out.parent.mkdir()
+    old = older_copy(today, out, "v1.0.0").read_bytes()
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.link", no_links)
+    # What copies it fails, as on a full disk.
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(EnvironmentRefusal, match="the old file cannot be kept: no reason given"):
+        Store(out)
+    assert out.read_bytes() == old
+    assert {path.name for path in out.parent.iterdir()} == {"counters.duckdb", "counters.duckdb.work"}
