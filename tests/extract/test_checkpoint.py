@@ -203,6 +203,15 @@ def test_a_configuration_that_is_missing_or_no_json_is_refused(make_checkpoint: 
     assert "no config.json" in refused(folder)
 
 
+@pytest.mark.parametrize("shape", [[int("9" * 4000)] * 3, [2**62] * 1000])
+def test_a_header_of_numbers_beyond_all_bounds_is_refused_before_they_are_multiplied(make_checkpoint: Make, shape: list[int]) -> None:
+    folder = make_checkpoint()
+    header = json.dumps({"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ModelRefusal, match="no safetensors file"):
+        locate(str(folder))
+
+
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
     """As somebody whom permissions bind: they do not bind root."""
