@@ -3,8 +3,10 @@
 Only safetensors are read, never pickles; code that a repository ships is refused; a model is taken from the hub cache where it lies
 there whole, which for a pinned revision is the same. Needs no torch."""
 
+import contextlib
 import dataclasses
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from extract import assets, fingerprint
@@ -35,8 +37,13 @@ def locate(model: str, revision: str | None = None, weights_sha256: str | None =
     if model == assets.EMBEDDED:
         folder, sha256 = assets.fetch_model()
         return Located(folder, assets.MODEL_TITLE, None, (folder / "model.safetensors",), sha256, assets.QUANTISATION)
-    path = Path(model).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(model).expanduser()
+        is_folder = path.is_dir()
+    # There is no such user, or a folder on the way may not be entered.
+    except (OSError, RuntimeError) as error:
+        raise ModelRefusal(f"no model at {model} ({getattr(error, 'strerror', None) or error})", "model", "check the path") from error
+    if is_folder:
         folder, name, revision = path, fingerprint.own_name(path), None
     elif path.exists() or model.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model):
         fix = "only the embedded model is read as GGUF; use its safetensors repository" if path.suffix == ".gguf" else "check the name"
@@ -44,9 +51,10 @@ def locate(model: str, revision: str | None = None, weights_sha256: str | None =
     else:
         folder, name = _from_hub(model, revision), model
         revision = folder.name if re.fullmatch("[0-9a-f]{40}", folder.name) else revision
-    _check_config(folder, name)
-    weights = _weights(folder, name)
-    found = fingerprint.of_files(weights)
+    with _read_errors_told(name):
+        _check_config(folder, name)
+        weights = _weights(folder, name)
+        found = fingerprint.of_files(weights)
     if weights_sha256 not in (None, found):
         raise ModelRefusal(
             f"the weights hash to {found[:16]}…, not {str(weights_sha256)[:16]}…", name, "fetch them again, or correct weights_sha256"
@@ -61,10 +69,21 @@ def check_unchanged(located: Located) -> None:
     if located.folder == assets.model_folder():
         assets.fetch_model(afresh=True)
         return
-    found = fingerprint.of_files(located.weights, afresh=True)
+    with _read_errors_told(located.name):
+        found = fingerprint.of_files(located.weights, afresh=True)
     if found != located.weights_sha256:
         what = f"the weights hash to {found[:16]}…, and to {located.weights_sha256[:16]}… when they were last read"
         raise ModelRefusal(what, located.name, "download them again; the disk may be failing")
+
+
+@contextlib.contextmanager
+def _read_errors_told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = f"{Path(error.filename).name} cannot be read" if error.filename else "it cannot be read"
+        fix = "check the permissions of the folder and its files, or download it again"
+        raise ModelRefusal(f"{what}: {error.strerror or error}", name, fix) from error
 
 
 def in_hub_cache(model: str, revision: str | None) -> bool:

@@ -22,6 +22,7 @@ LARGEST_JSON = 2**25
 LONGEST_HEADER = 2**25
 # Numbers that a model may have beyond those in its files: what is missing is told by name, if it is not too much to be made at all.
 SPARE = 10**7
+MOST_AXES = 16
 # transformers writes a dictionary of them before anything can be asked.
 MOST_LABELS = 10**6
 # Keys under which a configuration can name a kernel, which is code, in a repository of the hub.
@@ -59,6 +60,9 @@ def _check_place(file: Path, folder: Path, name: str) -> None:
     try:
         target = file.resolve(strict=True)
         regular = stat.S_ISREG(target.stat().st_mode)
+        if regular:
+            # Whoever reads it later has no words for a file that may not be read.
+            target.open("rb").close()
     except (OSError, RuntimeError) as error:
         raise ModelRefusal(f"{file.name} cannot be read: {getattr(error, 'strerror', None) or error}", name, _AGAIN) from error
     if not regular:
@@ -107,7 +111,9 @@ def header_of(file: Path) -> dict[str, dict[str, object]]:
     try:
         tensors = {key: tensor for key, tensor in json.loads(header).items() if key != "__metadata__"}
         promised = 8 + length + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
-        if not all(isinstance(size, int) and size >= 0 for tensor in tensors.values() for size in tensor["shape"]):
+        shapes = [tensor["shape"] for tensor in tensors.values()]
+        # Bounded, for the numbers in a tensor are worked out: thousands of digits thousands of times would take hours.
+        if not all(len(shape) <= MOST_AXES and all(isinstance(n, int) and 0 <= n < 2**63 for n in shape) for shape in shapes):
             raise ValueError("a shape")
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
         raise ModelRefusal("no safetensors file, or cut off in its header", file.name, _AGAIN) from error

@@ -10,14 +10,19 @@ keeps a local path: a corpus is known by the name of its file or folder."""
 import dataclasses
 import glob
 import hashlib
+import itertools
 import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extract import assets, fingerprint, standard_library
 from extract.config import RunConfig, is_hidden
 from extract.errors import CorpusRefusal
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import FileMetaData
 
 READ = (".txt", ".jsonl", ".parquet")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz", ".lz4", ".br")
@@ -93,8 +98,9 @@ def _files(corpus: str) -> list[Path]:
         return [assets.fetch_corpus()]
     if corpus == standard_library.NAME:
         return standard_library.modules()
-    path = Path(corpus).expanduser()
+    path = Path(corpus)
     try:
+        path = path.expanduser()
         if path.is_dir():
             below = sorted(path.rglob("*"), key=lambda file: file.relative_to(path).as_posix())
             files = [file for file in below if file.suffix.lower() in READ + COMPRESSED and not file.is_dir()]
@@ -198,18 +204,32 @@ def _parquet(file: Path, longest: int) -> Iterator[Document]:
     from pyarrow import parquet
 
     try:
-        table = parquet.ParquetFile(file)
-        if "text" not in table.schema_arrow.names or not pyarrow.types.is_string(table.schema_arrow.field("text").type):
+        with parquet.ParquetFile(file) as told_of:
+            schema, metadata = told_of.schema_arrow, told_of.metadata
+        # A title that is no text is left out anyway.
+        columns = [name for name in ("text", "title") if schema.names.count(name) == 1 and pyarrow.types.is_string(schema.field(name).type)]
+        if "text" not in columns:
             raise CorpusRefusal('no column "text" of strings', file.name, "name the column text")
-        columns = [name for name in ("text", "title") if name in table.schema_arrow.names]
-        for batch in table.iter_batches(batch_size=1024, columns=columns):
-            yield from ((row["text"], row.get("title")) for row in batch.to_pylist() if row["text"] is not None)
+        _check_unpacked(metadata, file)
+        # As dictionaries: a text that is named a million times is held once.
+        with parquet.ParquetFile(file, read_dictionary=columns) as table:
+            for batch in table.iter_batches(batch_size=1024, columns=columns):
+                titles = batch["title"] if "title" in columns else itertools.repeat(pyarrow.scalar(None))
+                yield from ((text.as_py(), title.as_py()) for text, title in zip(batch["text"], titles, strict=False) if text.is_valid)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         # What the system says of a file has a number; what Arrow says of its content has none.
         if isinstance(error, OSError) and error.errno is not None:
             raise
         told = next(iter(str(error).splitlines()), type(error).__name__)
         raise CorpusRefusal(f"not a Parquet file: {told}", file.name, "write it again") from error
+
+
+def _check_unpacked(metadata: "FileMetaData", file: Path) -> None:
+    """Refuse a file that says itself that one of its pieces is larger than any text when it is unpacked."""
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            if column.path_in_schema in ("text", "title") and column.total_uncompressed_size > LARGEST_CORPUS:
+                raise CorpusRefusal(f"larger than {LARGEST_CORPUS // 2**20} MiB when it is unpacked", file.name, "give a part of it")
 
 
 def _decoded(data: bytes, file: Path, offset: int) -> str:

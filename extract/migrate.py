@@ -5,7 +5,8 @@ others, and what they lack can only be measured."""
 
 import itertools
 import os
-import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from extract.database_file import quoted, sync, told
-from extract.errors import DatabaseRefusal
+from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.schema import SCHEMA, SCHEMA_VERSION, our_tables, tables_of, version_of
 
 # What each older version lacks that can be brought to today's.
@@ -102,6 +103,16 @@ def _keep(path: Path, version: int) -> Path:
         os.link(path, kept)
     except OSError:
         # A file system without links.
-        shutil.copy2(path, kept)
+        _copy_file(path, kept)
         sync(kept)
     return kept
+
+
+def _copy_file(path: Path, kept: Path) -> None:
+    """By another process: one that closes a file gives up its lock on it, and somebody could write to what is about to be replaced."""
+    command = [sys.executable, "-c", "import shutil, sys; shutil.copy2(*sys.argv[1:])", str(path), str(kept)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        kept.unlink(missing_ok=True)
+        said = (done.stderr.splitlines() or ["no reason given"])[-1]
+        raise EnvironmentRefusal(f"the old file cannot be kept: {said}", path.name, "free some space, and run the same command again")

@@ -71,7 +71,7 @@ def measure(
                 store.publish()
             kept = f"interrupted; {len(store.shards(config.name))} of {config.shards} shards are kept"
             raise Interrupted(kept, str(out), f"resume with: {command}") from error
-        _summarise(config, store, tokens, time.monotonic() - started)
+        _summarise(job, store, tokens, time.monotonic() - started)
         quarantine.refuse(config, store)
 
 
@@ -168,10 +168,10 @@ def _publish_now_and_then(store: Store) -> None:
         say(f"not published yet: {refusal.what} ({refusal.where})")
 
 
-def _summarise(config: RunConfig, store: Store, tokens: int, seconds: float) -> None:
-    run = store.run(config.name) or {}
+def _summarise(job: Job, store: Store, tokens: int, seconds: float) -> None:
+    config, run = job.config, store.run(job.config.name) or {}
     scored = store.rows("select coalesce(sum(scored_tokens), 0)::bigint as tokens from shard where run_id = ?", config.name)[0]["tokens"]
     heads = int(str(run["layers"])) * int(str(run["heads_per_layer"]))
-    how = f"{seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s" if tokens else "complete already"
+    how = f"{seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s" if job.missing else "complete already"
     say(f"{config.name}: {heads:,} heads on {scored:,} tokens ({how}): {store.out}")
     say(f"next: {typed('report', 'build', str(store.out))}")

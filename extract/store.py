@@ -22,7 +22,7 @@ from extract.measures import Measure
 from extract.migrate import can_migrate, migrate, migrating
 from extract.progress import say
 from extract.schema import SCHEMA, SCHEMA_VERSION, check_schema, tables_of
-from extract.wal import attach
+from extract.wal import attach, log_of
 
 # DuckDB 2.0's own format cannot be opened by 1.x clients nor in the browser; this one can.
 STORAGE_VERSION = "v1.0.0"
@@ -67,7 +67,6 @@ class Store:
         self.con.close()
 
     def _open(self, salvage: bool) -> Path | None:
-        self._migrate_published()
         salvaged = attach(self.con, self.work, salvage)
         with told(self.work):
             if can_migrate(self.con, "work"):
@@ -77,6 +76,8 @@ class Store:
                 self._say_migrated(self.work, migrate(self.con, self.work))
                 self.con.execute(f"attach {quoted(self.work)} as work")
             tables = tables_of(self.con, "work")
+        # Under the working file's lock: of two processes that come at once, only one may put another file in the counters file's place.
+        self._migrate_published()
         if tables:
             check_schema(self.con, "work", self.work)
             if salvaged:
@@ -105,10 +106,18 @@ class Store:
             # Somebody has it open for writing, which matters only when it is published.
             return
         with told(self.out):
+            self._check_no_log()
             if can_migrate(self.con, "older"):
                 self._say_migrated(self.out, migrate(self.con, self.out, STORAGE_VERSION))
             else:
                 self.con.execute("detach older")
+
+    def _check_no_log(self) -> None:
+        """Refuse a counters file with a log, once it is attached and so nobody writes it: DuckDB would play that log into the next one."""
+        log = log_of(self.out)
+        if log.exists():
+            fix = f"open and close it with duckdb, which puts the log into the file, or move {log.name} away"
+            raise DatabaseRefusal(f"another program wrote to it and was stopped: {log.name} is there", self.out.name, fix)
 
     def _say_migrated(self, path: Path, kept: Path) -> None:
         say(f"{path.name} was of an older schema: it is of version {SCHEMA_VERSION} now, and the old file is kept as {kept.name}")
@@ -122,6 +131,7 @@ class Store:
         with told(self.out):
             self.con.execute(f"attach {quoted(self.out)} as published (read_only)")
         try:
+            self._check_no_log()
             check_schema(self.con, "published", self.out)
             self.con.execute("use work")
             yield True
@@ -203,14 +213,16 @@ class Store:
 
         Raises DatabaseRefusal where the counters file holds some that the working file lacks: publishing would lose them."""
         with self._published() as there:
-            if not there:
-                return True
-            with told(self.out):
-                lost = self._lacking("published", "work")
-            if lost:
-                fix = f"move {self.work.name} away (it is made again from {self.out.name}), or choose another --out"
-                raise DatabaseRefusal(f"holds rows of {lost[0]!r} that {self.work.name} does not", self.out.name, fix)
-            return bool(self._lacking("work", "published"))
+            return not there or self._is_ahead()
+
+    def _is_ahead(self) -> bool:
+        """The same, of the counters file that is attached as `published`."""
+        with told(self.out):
+            lost = self._lacking("published", "work")
+        if lost:
+            fix = f"move {self.work.name} away (it is made again from {self.out.name}), or choose another --out"
+            raise DatabaseRefusal(f"holds rows of {lost[0]!r} that {self.work.name} does not", self.out.name, fix)
+        return bool(self._lacking("work", "published"))
 
     def _lacking(self, here: str, there: str) -> list[str]:
         """The runs of which one database holds rows that the other does not."""
@@ -229,9 +241,16 @@ class Store:
 
         Raises EnvironmentRefusal where another process has the counters file open for writing: the committed rows stay in the
         working file."""
-        if time.monotonic() - self.published_at < every or not self.unpublished():
+        if time.monotonic() - self.published_at < every:
             return
-        self.published_at = time.monotonic()
+        # Attached until it is replaced: its lock keeps away who would write to it meanwhile, and lose what they wrote.
+        with self._published() as there:
+            if there and not self._is_ahead():
+                return
+            self.published_at = time.monotonic()
+            self._replace_published()
+
+    def _replace_published(self) -> None:
         snapshot = self.snapshot
         # Only the holder of the lock comes here, so a file of this name is what a killed process left.
         _remove(snapshot)

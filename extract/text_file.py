@@ -15,11 +15,11 @@ def read_text(path: Path, most: int, *, missing: str, example: str) -> str:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
             raise UsageRefusal("no regular file", path.name, f"name {example}")
-        if state.st_size > most:
-            raise UsageRefusal(f"larger than {most // 2**20} MiB", path.name, f"name {example}")
         with path.open("rb") as file:
-            # Once more, for a file may grow while it is read.
-            data = file.read(most + 1)[:most]
+            # A byte more, for a file may grow, and those of the system say that they are empty.
+            data = b"" if state.st_size > most else file.read(most + 1)
+        if max(state.st_size, len(data)) > most:
+            raise UsageRefusal(f"larger than {most // 2**20} MiB", path.name, f"name {example}")
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else "its name is no text"
         raise UsageRefusal(f"{missing}: {told}", str(path), f"name {example}") from error

@@ -105,8 +105,10 @@ def _complete_run(config: RunConfig, store: Store, run_command: str) -> dict[str
         raise DatabaseRefusal(f"there is no run {config.name!r} to calibrate", store.out.name, f"measure it: {run_command}")
     done = len(store.shards(config.name))
     if run["kind"] == "measured" and done < int(str(run["shards"])):
+        # Those are measured again only when that is asked.
+        again = " --retry-quarantined" if store.quarantined(config.name) else ""
         raise DatabaseRefusal(
-            f"run {config.name!r} has {done} of {run['shards']} shards", store.out.name, f"measure the rest: {run_command}"
+            f"run {config.name!r} has {done} of {run['shards']} shards", store.out.name, f"measure the rest: {run_command}{again}"
         )
     return run
 

@@ -146,7 +146,11 @@ def test_the_run_must_be_there_complete_and_the_same(config: RunConfig, out: Pat
         store.con.execute("delete from work.shard where shard = 1")
         with pytest.raises(DatabaseRefusal, match=r"holds rows of 'Toy'"):
             store.publish()
-    with pytest.raises(DatabaseRefusal, match=r"run 'Toy' has 1 of 2 shards .*; fix: measure the rest: run it"):
+    with pytest.raises(DatabaseRefusal, match=r"run 'Toy' has 1 of 2 shards .*; fix: measure the rest: run it$"):
+        price(config, out)
+    with Store(out) as store:
+        store.con.execute("insert into work.quarantine values ('Toy', 1, 2, 2, '2', 'entropy', 'entropy is not finite (L0H0)')")
+    with pytest.raises(DatabaseRefusal, match=r"run 'Toy' has 1 of 2 shards .*; fix: measure the rest: run it --retry-quarantined$"):
         price(config, out)
 
 

@@ -1,7 +1,11 @@
 """Checkpoints: what is loaded, and everything that a checkpoint may lack or be instead."""
 
+import contextlib
 import json
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -197,6 +201,59 @@ def test_a_configuration_that_is_missing_or_no_json_is_refused(make_checkpoint: 
     assert "config.json cannot be read as JSON" in refused(folder)
     (folder / "config.json").unlink()
     assert "no config.json" in refused(folder)
+
+
+@pytest.mark.parametrize("shape", [[int("9" * 4000)] * 3, [2**62] * 1000])
+def test_a_header_of_numbers_beyond_all_bounds_is_refused_before_they_are_multiplied(make_checkpoint: Make, shape: list[int]) -> None:
+    folder = make_checkpoint()
+    header = json.dumps({"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ModelRefusal, match="no safetensors file"):
+        locate(str(folder))
+
+
+@contextlib.contextmanager
+def unprivileged() -> Iterator[None]:
+    """As somebody whom permissions bind: they do not bind root."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "told"),
+    [
+        ("model.safetensors", 0, "model.safetensors cannot be read"),
+        ("tokenizer.json", 0, "tokenizer.json cannot be read"),
+        ("config.json", 0, "config.json cannot be read"),
+        (".", 0o711, "toy-model cannot be read"),
+        (".", 0, "config.json cannot be read"),
+        ("..", 0, "no model at "),
+    ],
+)
+def test_what_may_not_be_read_is_named(make_checkpoint: Make, name: str, mode: int, told: str) -> None:
+    # pytest's own folders are closed to others.
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
+        folder = shutil.copytree(make_checkpoint(), Path(open_to_all) / "in" / "toy-model")
+        for file in folder.iterdir():
+            file.chmod(0o644)
+        place = {".": folder, "..": folder.parent}.get(name, folder / name)
+        place.chmod(mode)
+        with unprivileged(), pytest.raises(ModelRefusal, match="Permission denied") as refusal:
+            locate(str(folder))
+        place.chmod(0o755)
+    assert str(refusal.value).startswith(f"error: {told}")
+
+
+def test_the_home_of_a_user_who_is_not_there_is_no_place_of_a_model() -> None:
+    with pytest.raises(ModelRefusal, match="no model at ~nobody-at-all/model"):
+        locate("~nobody-at-all/model")
 
 
 def test_a_window_beyond_the_context_is_refused_before_the_weights_are_loaded(make_checkpoint: Make) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from extract.config import RunConfig, is_hidden, plain_text, read, run_name
 from extract.errors import UsageRefusal
+from extract.text_file import read_text
 
 RUNS = Path(__file__).parents[2] / "runs"
 
@@ -150,3 +151,11 @@ def test_controls_and_characters_that_turn_a_line_are_hidden_and_none_that_is_se
 def test_a_text_with_a_hidden_character_is_refused_by_its_number(hidden: str) -> None:
     with pytest.raises(UsageRefusal, match=rf"title holds the control character U\+{ord(hidden):04X} \(--title\); fix: remove it"):
         plain_text(f"GPT-2{hidden}xl", "title", "--title")
+
+
+def test_a_file_that_is_longer_than_it_says_is_refused_and_not_cut(tmp_path: Path) -> None:
+    # Linux says of it that it has no bytes.
+    with pytest.raises(UsageRefusal, match="larger than 0 MiB"):
+        read_text(Path("/proc/self/status"), 100, missing="no run file", example="another")
+    (tmp_path / "exact").write_text("x" * 100, encoding="utf-8")
+    assert read_text(tmp_path / "exact", 100, missing="no run file", example="another") == "x" * 100

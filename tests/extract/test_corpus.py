@@ -13,6 +13,10 @@ import pytest
 from extract import corpus
 from extract.errors import CorpusRefusal
 
+# Counts what this file's tests take; kept to the end, for what was taken from it is given back to it.
+DEFAULT_POOL = pa.default_memory_pool()
+POOL = pa.proxy_memory_pool(DEFAULT_POOL)
+
 
 def test_a_folder_is_read_in_the_order_of_its_file_names_whatever_their_kind(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
@@ -177,3 +181,35 @@ def test_a_text_and_a_line_are_capped(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "b.txt").write_text("x" * 30, encoding="utf-8")
     with pytest.raises(CorpusRefusal, match=r"b\.txt"):
         corpus.read(str(tmp_path / "b.txt"))
+
+
+def test_a_small_parquet_file_that_unpacks_into_a_large_text_is_refused_before_it_takes_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "LARGEST_CORPUS", 4 * 2**20)
+    long = "x " * 2**19
+    # One text of a MiB that stands in a thousand rows, as a dictionary has it and, where it says the size, without one.
+    named_often = pa.table({"text": pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array([long]))})
+    for name, table, dictionary, told in (
+        ("a.parquet", named_often, True, "the text is longer than 4194304 characters"),
+        ("b.parquet", pa.table({"text": [long] * 20}), False, "larger than 4 MiB when it is unpacked"),
+        ("c.parquet", pa.table({"text": ["short"] * 20, "title": [long] * 20}), False, "larger than 4 MiB when it is unpacked"),
+    ):
+        path = tmp_path / name
+        pyarrow.parquet.write_table(table, path, compression="zstd", use_dictionary=dictionary, store_schema=False)
+        assert path.stat().st_size < 10_000
+        pa.set_memory_pool(POOL)
+        try:
+            with pytest.raises(CorpusRefusal, match=rf"{told} \({name}\)"):
+                corpus.read(str(path))
+        finally:
+            pa.set_memory_pool(DEFAULT_POOL)
+        used = POOL.max_memory()
+        assert used is not None
+        assert used < 50 * 2**20, name
+
+
+def test_a_parquet_file_with_two_columns_of_one_name_is_refused(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), tmp_path / "a.parquet")
+    with pytest.raises(CorpusRefusal, match='no column "text" of strings'):
+        corpus.read(str(tmp_path / "a.parquet"))

@@ -1,5 +1,7 @@
 """Files of an older schema: version 3 gives its place to a file of today's, and is kept; what is older still is refused."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ import duckdb
 import pytest
 
 from extract.config import RunConfig
-from extract.errors import DatabaseRefusal
+from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.migrate import our_tables
 from extract.run import measure
 from extract.store import Store
@@ -129,4 +131,57 @@ def test_a_damaged_older_file_is_refused_and_stays_in_its_place(today: Path, out
     with pytest.raises(DatabaseRefusal, match="damaged at block"):
         Store(out)
     assert out.read_bytes() == spoiled
-    assert [path.name for path in out.parent.iterdir()] == ["counters.duckdb"]
+    assert {path.name for path in out.parent.iterdir()} == {"counters.duckdb", "counters.duckdb.work"}
+
+
+def test_a_counters_file_is_left_alone_while_another_process_holds_the_working_file(today: Path, out: Path) -> None:
+    out.parent.mkdir()
+    old = older_copy(today, out, "v1.0.0").read_bytes()
+    code = f"import duckdb; con = duckdb.connect({str(out) + '.work'!r}); print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(EnvironmentRefusal, match=f"process {holder.pid} has the file open"):
+            Store(out)
+        holder.communicate("\n")
+    assert out.read_bytes() == old
+    assert not out.with_name("counters.duckdb.v3").exists()
+
+
+def test_where_there_are_no_links_the_old_file_is_copied_and_stays_locked_meanwhile(
+    today: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.parent.mkdir()
+    work = out.with_name("counters.duckdb.work")
+    old = older_copy(today, work, "latest").read_bytes()
+    tried = []
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def write_first(path: Path) -> None:
+        code = f"import duckdb; duckdb.connect({str(work)!r})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        tried.append((path.name, "Could not set lock" in done.stderr))
+
+    monkeypatch.setattr("os.link", no_links)
+    monkeypatch.setattr("extract.migrate.sync", write_first)
+    Store(out).close()
+    assert ("counters.duckdb.work.v3", True) in tried
+    assert out.with_name("counters.duckdb.work.v3").read_bytes() == old
+
+
+def test_an_old_file_that_cannot_be_kept_stays_where_it_is(today: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out.parent.mkdir()
+    old = older_copy(today, out, "v1.0.0").read_bytes()
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.link", no_links)
+    # What copies it fails, as on a full disk.
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(EnvironmentRefusal, match="the old file cannot be kept: no reason given"):
+        Store(out)
+    assert out.read_bytes() == old
+    assert {path.name for path in out.parent.iterdir()} == {"counters.duckdb", "counters.duckdb.work"}

@@ -61,6 +61,17 @@ def test_other_weights_or_another_text_under_the_same_name_are_refused(
         measure(config, out)
 
 
+def test_a_tokenizer_in_which_a_bit_was_lost_is_refused_though_its_date_is_the_same(config: RunConfig, out: Path) -> None:
+    measure(config, out)
+    file = Path(config.model) / "tokenizer.json"
+    before, date = file.read_bytes(), file.stat().st_mtime_ns
+    file.write_bytes(before.replace(b"of", b"og"))
+    os.utime(file, ns=(date, date))
+    assert (file.read_bytes() != before, file.stat().st_size) == (True, len(before))
+    with pytest.raises(DatabaseRefusal, match=r"run 'Toy' differs in model_settings \("):
+        measure(config, out)
+
+
 def test_a_measure_that_was_added_since_is_not_taken_for_measured(
     config: RunConfig, out: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

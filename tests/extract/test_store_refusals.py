@@ -3,9 +3,12 @@
 import errno
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from extract.database_file import check_space
@@ -106,3 +109,50 @@ def test_a_snapshot_that_came_to_nothing_leaves_no_log_that_the_next_one_would_r
             out.with_name(name).write_bytes(b"left by a process that was killed")
         store.publish()
     assert sorted(path.name for path in tmp_path.glob("counters*")) == ["counters.duckdb", "counters.duckdb.work"]
+
+
+def killed_while_it_writes_to(path: Path) -> None:
+    """Another program has the file open, writes a row to it, and is killed: its log stays behind."""
+    code = f"""
+import duckdb, os
+con = duckdb.connect({str(path)!r})
+con.execute("insert into planted_score values ('1', 'gpt2', 'prose', 0, 0, 'sink', 'sink_mass', 1, 1.0)")
+os.kill(os.getpid(), 9)"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert path.with_name(path.name + ".wal").exists()
+
+
+def test_a_log_beside_the_counters_file_is_refused_before_it_is_played_into_the_next_one(out: Path) -> None:
+    with Store(out) as store:
+        store.publish()
+    killed_while_it_writes_to(out)
+    before = out.read_bytes()
+    told = r"another program wrote to it and was stopped: counters\.duckdb\.wal is there \(counters\.duckdb\); fix: open and close it"
+    for _ in range(2):
+        with pytest.raises(DatabaseRefusal, match=told):
+            Store(out)
+    assert out.read_bytes() == before
+    # As it says: the row is in the file then, and publishing over it is refused.
+    duckdb.connect(str(out)).close()
+    with Store(out) as store, pytest.raises(DatabaseRefusal, match="holds rows of 'planted heads' that"):
+        store.publish()
+
+
+def test_nobody_can_write_to_the_counters_file_between_the_look_at_it_and_its_replacement(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(out) as store:
+        store.publish()
+        row = {"family": "gpt2", "text_kind": "prose", "layer": 0, "head": 0, "planted_as": "sink", "measure": "sink_mass"}
+        store.add({"planted_score": pa.Table.from_pylist([{"version": "1", **row, "n": 1, "total": 1.0}])})
+        tried = []
+
+        def write_first(path: Path) -> None:
+            code = f"import duckdb; duckdb.connect({str(out)!r})"
+            tried.append((path.name, subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr))
+
+        monkeypatch.setattr("extract.store.sync", write_first)
+        store.publish()
+    name, said = tried[0]
+    assert name == "counters.duckdb.snapshot"
+    assert "Could not set lock" in said
