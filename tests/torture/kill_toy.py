@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from toy_checkpoint import save_checkpoint
 from trials import Difference, Ended, ForkServer, compare
 
 # A window each.
@@ -57,7 +58,7 @@ class Toy:
         return there
 
     def resume(self, out: Path, command: str = "run", **more: object) -> set[tuple[str, int]]:
-        """The same command again ends well, leaves nothing behind, and every table is that of the uninterrupted run: gives the shards there."""
+        """The same command ends well, leaves nothing behind, and every table is that of the uninterrupted run: gives the shards there."""
         ended = self.run(out, command, **more)
         if ended.status != 0:
             raise Difference(f"not resumed: {ended.errors}")
@@ -71,20 +72,6 @@ class Toy:
         return there
 
 
-def _checkpoint(folder: Path, tokenizer_file: Path) -> Path:
-    """Two layers of two heads, random."""
-    import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-
-    torch.manual_seed(0)
-    sizes = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64, "vocab_size": 300, "bos_token_id": 0, "eos_token_id": 0}
-    GPT2LMHeadModel(GPT2Config(**sizes)).save_pretrained(folder)
-    PreTrainedTokenizerFast(
-        tokenizer_file=str(tokenizer_file), **dict.fromkeys(("bos_token", "eos_token"), "<|endoftext|>")
-    ).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def toy(server: ForkServer, tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Toy:
     """A few windows of sixteen tokens, a shard each; the rest of the text is for the calibration."""
@@ -94,7 +81,7 @@ def toy(server: ForkServer, tmp_path_factory: pytest.TempPathFactory, tokenizer_
         " ".join(words.choices(["the", "river", "city", "war", "king", "of", "and", "in", "12", "author"], k=900)), encoding="utf-8"
     )
     text = f"""name = "Toy"
-model = "{_checkpoint(folder / "toy-model", tokenizer_file)}"
+model = "{save_checkpoint(folder / "toy-model", tokenizer_file)}"
 corpus = "{folder / "text.txt"}"
 window = 16
 windows = {SHARDS}
