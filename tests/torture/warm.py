@@ -4,6 +4,7 @@ A server process imports them once and forks for every process asked for (multip
 
 import importlib
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -15,9 +16,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # That of conftest.py, which modules cannot import by its name.
 SEED = 20260
-_LOADED = ["torch", "transformers.models.gpt2.modeling_gpt2", "extract.run", "extract.passes", "extract.calibration.window", "report.build"]
+_LOADED = ["torch", "transformers.models.gpt2.modeling_gpt2", "extract.run", "extract.passes", "extract.calibration.window", "builder"]
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(_LOADED)
+_PATHS = os.pathsep.join(str(ROOT / part) for part in ("", "tests/torture"))
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,23 @@ def start(said: Path, package: str, *arguments: object, **environment: str) -> R
 
     In the environment, PUBLISH_EVERY sets that constant of a run, in seconds; KILLED_AT, as `module.function`, where the process kills
     itself with the signal that nothing can catch; ACKNOWLEDGED a file that gets a line after every commit."""
+    _ensure_server()
     said.write_bytes(b"")
     process = _FORKED.Process(target=_command, args=(str(said), package, [str(argument) for argument in arguments], environment))
     process.start()
     return Running(process, said)
+
+
+def _ensure_server() -> None:
+    """The server knows no path but the environment's, and passes over in silence what it cannot import."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = _PATHS if before is None else os.pathsep.join([_PATHS, before])
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def _command(said: str, package: str, arguments: list[str], environment: dict[str, str]) -> None:
