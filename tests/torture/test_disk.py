@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planting import figures_of, write_counters
-from toy_runs import shards, tables, write_run
+from toy_runs import shards, tables, warm_checkpoint, write_run  # noqa: F401
 from warm import ROOT, SEED, Running, start
 
 from extract import assets, config
@@ -76,8 +76,8 @@ def make_disk(tmp_path: Path) -> Iterator[Callable[[int], Disk]]:
 
 
 @pytest.fixture
-def toy(tmp_path: Path, make_checkpoint: Callable[..., Path], write_text: Callable[..., Path], whole: bool) -> Path:
-    return write_run(tmp_path, make_checkpoint(), write_text(900, 900), windows=12 if whole else 6)
+def toy(tmp_path: Path, checkpoint: Path, write_text: Callable[..., Path], whole: bool) -> Path:
+    return write_run(tmp_path, checkpoint, write_text(900, 900), windows=12 if whole else 6)
 
 
 def wait_until(happened: Callable[[], bool], running: Running) -> None:
@@ -108,7 +108,7 @@ def test_a_disk_that_fills_during_a_run_costs_no_committed_shard(
     reference = begin(toy, tmp_path / "reference.duckdb")
     assert reference.ended() == 0, reference.text
     expected = tables(tmp_path / "reference.duckdb")
-    for trial in range(16 if whole else 2):
+    for trial in range(16 if whole else 1):
         disk, acknowledged = make_disk(64 * MIB), tmp_path / f"acknowledged{trial}"
         out = disk.folder / "counters.duckdb"
         running = begin(toy, out, ACKNOWLEDGED=str(acknowledged))
