@@ -1,6 +1,7 @@
 """Putting a site in place: in one step, by one build at a time, and cleared of what a killed one left."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,34 @@ def test_site_and_file_take_the_place_of_the_old_ones_and_nothing_else_stays(sit
         put_in_place(database, published, fresh, site)
     assert (site / "index.html").read_text() == published.read_text() == "new"
     assert names(site.parent) == ["headcount.duckdb", "site"]
+
+
+def test_where_folders_can_be_exchanged_there_is_no_moment_without_a_site(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = site.with_name("one"), site.with_name("other")
+    one.mkdir()
+    other.mkdir()
+    if not replacing._exchanged(one, other):
+        pytest.skip("this file system cannot exchange folders")
+    seen = []
+
+    def watched(real: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def rename(path: Path, target: Path) -> Path:
+            made = real(path, target)
+            seen.append(site.is_dir())
+            return made
+
+        return rename
+
+    monkeypatch.setattr(Path, "rename", watched(Path.rename))
+    monkeypatch.setattr(Path, "replace", watched(Path.replace))
+    with workplace(site) as work:
+        database, fresh = make(work)
+        put_in_place(database, site.with_name("headcount.duckdb"), fresh, site)
+        # Where the new one was made, and so in one step.
+        assert (fresh / "index.html").read_text() == "old"
+        assert not (work / "old").exists()
+    assert seen and all(seen)
+    assert (site / "index.html").read_text() == "new"
 
 
 def test_where_folders_cannot_be_exchanged_the_old_site_is_moved_away_and_put_back_if_that_is_as_far_as_it_came(
