@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from disk_steps import watch
 
 from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.measures import Measure
@@ -83,23 +84,10 @@ def test_sums_and_histograms_come_back_as_they_went_in_without_empty_bins(out: P
 def test_a_snapshot_is_on_the_disk_before_it_takes_the_place_of_the_counters_file_and_the_folder_after(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps: list[str] = []
-    fsync, replace = os.fsync, Path.replace
-
-    def watched_fsync(handle: int) -> None:
-        fsync(handle)
-        steps.append(f"on the disk: {Path(f'/proc/self/fd/{handle}').resolve().name}")
-
-    def watched_replace(path: Path, target: Path) -> Path:
-        steps.append(f"{path.name} becomes {target.name}")
-        return replace(path, target)
-
-    monkeypatch.setattr(os, "fsync", watched_fsync)
-    monkeypatch.setattr(Path, "replace", watched_replace)
+    steps = watch(monkeypatch)
     with Store(out) as store:
         store.publish()
-    put = "counters.duckdb.snapshot becomes counters.duckdb"
-    assert steps == ["on the disk: counters.duckdb.snapshot", put, f"on the disk: {out.parent.name}"]
+    assert steps == ["synced counters.duckdb.snapshot", "counters.duckdb.snapshot becomes counters.duckdb", f"synced {out.parent.name}"]
 
 
 def test_a_snapshot_is_readable_while_the_next_rows_are_written(out: Path) -> None:

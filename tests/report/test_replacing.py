@@ -33,9 +33,13 @@ def names(folder: Path) -> list[str]:
 
 def test_site_and_file_take_the_place_of_the_old_ones_and_nothing_else_stays(site: Path) -> None:
     published = site.with_name("headcount.duckdb")
-    with workplace(site) as work:
-        database, fresh = make(work)
-        put_in_place(database, published, fresh, site)
+    published.write_text("old")
+    with published.open() as reader:
+        with workplace(site) as work:
+            database, fresh = make(work)
+            put_in_place(database, published, fresh, site)
+        # Whoever reads it goes on reading the old one.
+        assert reader.read() == "old"
     assert (site / "index.html").read_text() == published.read_text() == "new"
     assert names(site.parent) == ["headcount.duckdb", "site"]
 
@@ -128,10 +132,14 @@ def test_a_file_on_another_file_system_is_copied_beside_its_target_first(site: P
     if not elsewhere.is_dir() or elsewhere.stat().st_dev == site.stat().st_dev:
         pytest.skip("there is no second file system here")
     source = elsewhere / f"headcount-{site.parent.name}"
+    published = site.with_name("headcount.duckdb")
+    published.write_text("old")
     try:
         source.write_text("new")
-        replacing._put_file(source, site.with_name("headcount.duckdb"))
+        with published.open() as reader:
+            replacing._put_file(source, published)
+            assert reader.read() == "old"
     finally:
         source.unlink(missing_ok=True)
-    assert site.with_name("headcount.duckdb").read_text() == "new"
+    assert published.read_text() == "new"
     assert names(site.parent) == ["headcount.duckdb", "site"]
