@@ -78,6 +78,8 @@ def _command(said: str, package: str, arguments: list[str], environment: dict[st
     handle = os.open(said, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(handle, stream)
+    # The server's own path is none of the command's.
+    os.environ["PYTHONPATH"] = os.environ.get("PYTHONPATH", "").removeprefix(_PATHS).lstrip(os.pathsep)
     os.environ.update(environment)
     # Read when it was first asked for, in the server.
     tempfile.tempdir = None
