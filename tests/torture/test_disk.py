@@ -1,16 +1,14 @@
 """Disks that fill up at any moment – a real small file system, filled by somebody else's file – and what is asked for before the start."""
 
-import os
 import random
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from planting import figures_of, write_counters
+from small_disk import MIB, Disk, mounted_disks  # noqa: F401
 from toy_runs import shards, tables, warm_checkpoint, write_run  # noqa: F401
 from warm import ROOT, SEED, Running, start
 
@@ -21,58 +19,6 @@ from report.check import check
 
 TITLE = "Full disks"
 Record = Callable[[str, str], None]
-MIB = 2**20
-
-
-class Disk:
-    """A file system of its own, in memory, that somebody else's file can fill."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.ballast = folder / "ballast"
-
-    def free(self) -> int:
-        """Bytes that are free."""
-        return shutil.disk_usage(self.folder).free
-
-    def used(self) -> int:
-        """Bytes that are taken."""
-        return shutil.disk_usage(self.folder).used
-
-    def fill(self, left: int) -> None:
-        """Take all but so many bytes, as far as the disk goes: others write to it at the same time."""
-        with self.ballast.open("wb") as file:
-            size = max(1, self.free() - left)
-            while size:
-                try:
-                    os.posix_fallocate(file.fileno(), 0, size)
-                    return
-                except OSError:
-                    size = size - MIB // 4 if size > MIB // 4 else 0
-
-    def make_room(self) -> None:
-        """Remove the ballast."""
-        self.ballast.unlink(missing_ok=True)
-
-
-@pytest.fixture
-def make_disk(tmp_path: Path) -> Iterator[Callable[[int], Disk]]:
-    """Mounts a tmpfs of so many bytes."""
-    mounted: list[Path] = []
-
-    def make(size: int) -> Disk:
-        folder = tmp_path / f"disk{len(mounted)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("mount") else None
-        if done is None or done.returncode:
-            pytest.skip(f"no small file system can be mounted here: {done.stderr.strip() if done else 'there is no mount'}")
-        mounted.append(folder)
-        return Disk(folder)
-
-    yield make
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture
