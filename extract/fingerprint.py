@@ -3,6 +3,7 @@
 The memory lies in the user's cache folder, with the embedded model and corpus; losing it costs only time."""
 
 import contextlib
+import getpass
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ CHUNK = 2**22
 REMEMBERED = 1000
 # Bytes that take a second or so to hash.
 LARGE = 2**29
+HOME = "home folder"
 
 
 def cache_folder() -> Path:
@@ -29,13 +31,17 @@ def cache_folder() -> Path:
 def own_name(path: Path) -> str:
     """The last part of a path, also of one such as `.` or `data/..`: what the database may know of it.
 
-    Of the home folder, whose name is the user's, "home folder"."""
+    Of the home folder, or another whose name is the user's, such as one on a shared disk, "home folder"."""
     # Not Path.resolve, which would follow a link to a folder of another name.
     absolute = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100
     # Where no home is known, no path can be one.
     with contextlib.suppress(RuntimeError):
         if absolute.resolve() == Path.home().resolve():
-            return "home folder"
+            return HOME
+    # Where nobody knows what the user is called, no folder is.
+    with contextlib.suppress(KeyError, OSError, ImportError):
+        if absolute.name.casefold() == getpass.getuser().casefold():
+            return HOME
     return absolute.name
 
 

@@ -48,7 +48,7 @@ def refuse(config: RunConfig, store: Store) -> None:
     verb = "is" if len(found) == 1 else "are"
     named = "; ".join(f"shard {row['shard']}, windows {row['bad_windows']}: {row['reason']}" for row in found[:_NAMED])
     more = f"; and {len(found) - _NAMED} more, see table quarantine" if len(found) > _NAMED else ""
-    fix = "report without them, measure them again with --retry-quarantined, or start a new run with --dtype float32"
+    fix = "python -m report build shows the others; measure them again with --retry-quarantined, or start a new run with --dtype float32"
     raise NumericRefusal(f"{len(found)} of {config.shards} shards {verb} quarantined: {named}{more}", config.name, fix)
 
 

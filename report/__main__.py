@@ -122,6 +122,10 @@ def unforeseen(error: Exception) -> Refusal:
         return full
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return EnvironmentRefusal(f"cannot be written: {error.strerror}", "disk", "free some space and run the same command again")
+    if "Could not write file" in said:
+        # DuckDB's words, whose last ones are the system's.
+        what = f"cannot be written: {said.rpartition(': ')[2]}"
+        return EnvironmentRefusal(what, "disk", "free some space and run the same command again")
     if isinstance(error, FileNotFoundError) and "temporary directory" in said:
         return EnvironmentRefusal("no folder for temporary files can be written", "TMPDIR", "set TMPDIR to one that can")
     last = traceback.extract_tb(error.__traceback__)[-1]

@@ -19,6 +19,8 @@ from report.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from report.figures import Figure
 
 SCHEMA_VERSION = 4
+# DuckDB writes the name that a file is opened by beside every table in it: one that is ours, not the one that the user gives the file.
+OPENED_AS = "headcount.duckdb"
 
 
 def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
@@ -65,7 +67,7 @@ def publish(counters: Path, target: Path, shown: tuple[Figure, ...], allow_parti
     """
     open_counters(counters).close()
     with unfinished.beside(target) as folder, full_disk_told(target):
-        temporary = folder / target.name
+        temporary = folder / OPENED_AS
         copy_counters(counters, temporary)
         finish(temporary, counters, shown, allow_partial)
         temporary.replace(target)
@@ -87,7 +89,6 @@ def finish(temporary: Path, counters: Path, shown: tuple[Figure, ...], allow_par
     """Add the definitions, test results and views to a copy of the counters, and wait until it is on the disk."""
     with database.write(temporary) as connection:
         refuse_unfinished(connection, counters, allow_partial)
-        unmeasured.leave_out(connection)
         definitions.add(connection, shown)
         statistics.create(connection)
         add_views(connection)
@@ -111,8 +112,9 @@ def copy_counters(counters: Path, target: Path) -> None:
         # Counters hold neither; what somebody put into them is not handed on to readers, on whose machines it would run.
         added += " union all select 1 from duckdb_views() where database_name = 'counters' and not internal"
         added += " union all select 1 from duckdb_functions() where database_name = 'counters' and not internal"
-        if connection.execute(added).fetchall():
+        if connection.execute(added).fetchall() or unmeasured.stand_in(connection, "counters"):
             source = strip(connection)
+            unmeasured.leave_out(connection)
         connection.execute(f"copy from database {source} to published")
         connection.execute("use published")
         older.complete(connection)
@@ -123,7 +125,7 @@ def copy_counters(counters: Path, target: Path) -> None:
 def strip(connection: duckdb.DuckDBPyConnection) -> str:
     """Copy the attached counters into memory and take out what an earlier report added; gives the name of that database.
 
-    Not in the new file itself: dropped rows would stay in its bytes.
+    Not in the new file itself: what is dropped or deleted there would stay in its bytes.
     """
     connection.execute("copy from database counters to memory")
     for kind in ("view", "table"):

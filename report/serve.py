@@ -12,6 +12,10 @@ from report.errors import EnvironmentRefusal
 class Quiet(SimpleHTTPRequestHandler):
     """Serves files and logs nothing: a page has dozens of them."""
 
+    def version_string(self) -> str:
+        """The name of the server, without the versions of Python and its library."""
+        return "Headcount"
+
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing."""
 

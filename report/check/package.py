@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from report import __version__
-from report.check.downloads import files, is_table
+from report.check.downloads import UNREADABLE, files, is_table
 from report.check.ledger import CHECKSUMS, DOWNLOAD, sha256
 from report.check.recount import Answers
 
@@ -84,11 +83,11 @@ def compare_head(site: Path, answers: Answers) -> Iterator[str]:
 def compare_fields(path: Path, resource: Mapping[str, Any], meanings: Mapping[str, set[tuple[str, str]]]) -> Iterator[str]:
     """The columns of a table, against those of its Parquet file; each meaning is that of a column of its name."""
     try:
-        schema = pq.read_schema(path.with_suffix(".parquet"))
-    except (OSError, pa.ArrowException):
+        columns = [(field.name, TYPES.get(str(field.type), "string")) for field in pq.read_schema(path.with_suffix(".parquet"))]
+    except UNREADABLE:
         return
     fields = resource.get("schema", {}).get("fields", [])
-    if [(field.get("name"), field.get("type")) for field in fields] != [(f.name, TYPES.get(str(f.type), "string")) for f in schema]:
+    if [(field.get("name"), field.get("type")) for field in fields] != columns:
         yield "its columns are others"
     for field in fields:
         known = meanings.get(str(field.get("name")), set())

@@ -86,6 +86,7 @@ def test_the_local_server_sends_what_the_file_of_headers_says(small: Built) -> N
         with urlopen(root) as home, urlopen(f"{root}assets/javascripts/{bundle}") as script:  # noqa: S310 – this machine
             assert home.headers["Content-Security-Policy"] == csp.policy_of(small.site)
             assert home.headers["Cache-Control"] is None
+            assert home.headers["Server"] == "Headcount"
             assert script.headers["Cache-Control"] == csp.FOR_EVER
             assert script.headers["X-Content-Type-Options"] == "nosniff"
         with pytest.raises(HTTPError) as missing:

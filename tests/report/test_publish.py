@@ -27,6 +27,12 @@ def test_the_bands_of_every_figure_sum_to_all_heads(published: Path) -> None:
     ]
 
 
+def test_the_published_file_does_not_hold_the_name_that_it_was_given(tmp_path: Path) -> None:
+    counters, target = write_counters(tmp_path / "counters.duckdb", np.array([[10, 90]])), tmp_path / "of_ada_lovelace.duckdb"
+    publish.publish(counters, target, figures.load())
+    assert b"of_ada_lovelace" not in target.read_bytes()
+
+
 def test_shares_of_a_range_sum_to_one(published: Path) -> None:
     assert ask(published, "select distinct abs(sum(share) - 1) < 1e-12 from band_counts group by run_id, figure, range_ordinal") == [
         (True,)

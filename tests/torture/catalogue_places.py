@@ -1,5 +1,7 @@
 """Rows 39, 40 and 53 to 62 of the catalogue: places, disks, ports, packages, devices, and processes that are stopped."""
 
+import shutil
+import tempfile
 from pathlib import Path
 
 from catalogue import BEGUN, Case, build_case, run_case
@@ -62,8 +64,9 @@ CASES = (
              "out/c.duckdb.work.wal"),
              today="the line names the file, not always that there is no room"),
     run_case("40-too-little-space", "a run that needs more than is free", 5, "MiB are free, the run may need", "nothing is lost",
-             prepare=both(json_of("toy/config.json", n_layer=1000, n_head=16), run_file(windows=10**6, shards=10**6))),
-    build_case("53-build-interrupted", "a site that is stopped while it is built", 130, "interrupted", "the last good site is untouched",
+             prepare=both(json_of("toy/config.json", n_head=16), run_file(windows=2**20, shards=2**20)),
+             skip="no run of the toy needs as much as is free here" if shutil.disk_usage(tempfile.gettempdir()).free > 2**37 else ""),
+    build_case("53-build-interrupted", "a site that is stopped while it is built", 130, "interrupted", "the last good site stands",
                prepare=_SITE, stop=1.5, slow=True, changes=("p.duckdb",), after=_old_site),
     Case("55-port-in-use", "a port that is taken", ("report", "serve", "site", "--port", str(PORT)),
          (f"port {PORT} is in use", f"--port {PORT + 1}"), 5, port_in_use),

@@ -64,14 +64,14 @@ class Toy:
         return there
 
     def resume(self, out: Path, command: str = "run", **more: object) -> set[tuple[str, int]]:
-        """The same command ends well, leaves nothing behind, and every table is that of the uninterrupted run: gives the shards there."""
+        """The same command again ends well and leaves nothing behind, every table as in the uninterrupted run: gives its shards."""
         ended = self.run(out, command, **more)
         if ended.status != 0:
             raise Difference(f"not resumed: {ended.errors}")
         for file in (out, out.with_name(out.name + ".work")):
             there = compare(self.whole, file, self.folder / "scratch", complete=True)
+        # The log of a working file that was closed in order is gone; one that a kill left without its end is kept (each kill of a trial may).
         left = {path.name for path in out.parent.iterdir()} - {out.name, out.name + ".work"}
-        # The log of a working file that was closed in order is gone, and of one that a kill cut off, a copy is kept; nothing else may stay.
         if left := {name for name in left if not (".wal.torn-" in name and torn_bytes((out.parent / name).read_bytes()))}:
             raise Difference(f"left behind: {left}")
         shutil.rmtree(out.parent)

@@ -10,11 +10,11 @@ _TOP = """<!-- Generated: python tests/torture/page.py {source} > docs/torture.m
 
 A run may take hours on a machine that somebody else pays for, and a published site is read by strangers. So processes are killed, disks
 filled, bits flipped, and everything that comes from outside is made hostile; the tables below say how often, and how each trial ended.
-`make torture` does all of it again ({minutes} minutes of two cores when this page was made) and the page is written from its counts;
-continuous integration runs a few trials of each. Moments, bits and inputs are drawn with a fixed seed.
+`make torture` does all of it again, on two cores, and this page is written from its counts; continuous integration runs a few trials of
+each. Moments, bits and inputs are drawn with a fixed seed.
 
 A trial fails where something that was committed is lost or torn, where a wrong number goes unnoticed, or where something from outside runs,
-is fetched or is written elsewhere. **{trials} trials, {failures} failures.**
+is fetched or is written elsewhere. **{trials} trials; failures: {failures}.**
 """
 
 
@@ -26,6 +26,20 @@ def _table(told: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _summary(parts: list[dict[str, Any]]) -> str:
+    lines = ["| Harness | Trials | Failures | Minutes of one core |", "|---|--:|--:|--:|"]
+    for part in parts:
+        trials, failures = _counted(part)
+        lines.append(f"| {part['title']} | {trials:,} | {failures} | {part['seconds'] / 60:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _counted(part: dict[str, Any]) -> tuple[int, int]:
+    """Trials of a harness, and failures among them."""
+    outcomes = [(outcome, count) for row in part["rows"] for outcome, count in row["outcomes"].items()]
+    return sum(count for _, count in outcomes), sum(count for outcome, count in outcomes if failed(outcome))
+
+
 def failed(outcome: str) -> bool:
     """Whether a trial that ended so is a failure."""
     return outcome.startswith(("LOST", "LET IN"))
@@ -34,11 +48,9 @@ def failed(outcome: str) -> bool:
 def page(source: Path) -> str:
     """The Markdown of the page; the same records give the same page."""
     parts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(source.glob("*.json"))]
-    outcomes = [(outcome, count) for part in parts for row in part["rows"] for outcome, count in row["outcomes"].items()]
-    trials, failures = sum(count for _, count in outcomes), sum(count for outcome, count in outcomes if failed(outcome))
-    minutes = round(sum(part["seconds"] for part in parts) / 60 / 2)
-    top = _TOP.format(source=source.as_posix(), minutes=minutes, trials=f"{trials:,}", failures=failures or "no")
-    return "\n".join([top, *map(_table, parts)])
+    trials, failures = map(sum, zip(*map(_counted, parts), strict=True))
+    top = _TOP.format(source=source.as_posix(), trials=f"{trials:,}", failures=failures or "none")
+    return "\n".join([top, _summary(parts), *map(_table, parts)])
 
 
 if __name__ == "__main__":

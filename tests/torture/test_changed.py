@@ -69,7 +69,7 @@ def refused(toy: Toy, record: Record, what: str, named: str, code: int = 7, prog
         done = subprocess.run(command, cwd=program, env=environment, capture_output=True, text=True, check=False)
         status, errors = done.returncode, done.stderr
     whole = status == code and errors.startswith("error: ") and errors.count("\n") == 1 and named in errors
-    record(f"another {what}", "refused by name" if whole else "LET IN")
+    record(f"Another {what}", "refused by name" if whole else "LET IN")
     assert whole, errors
     if checked:
         assert toy.check(toy.out(0), set()) == {("shard", 0), ("shard", 1)}
@@ -77,7 +77,7 @@ def refused(toy: Toy, record: Record, what: str, named: str, code: int = 7, prog
 
 def test_nothing_changed_is_continued(changed: Toy, record: Record) -> None:
     assert changed.resume(changed.out(0)) == {("shard", number) for number in range(SHARDS)}
-    record("nothing else", "continued to the same tables")
+    record("Nothing at all", "continued to the same tables")
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -112,7 +112,8 @@ def test_a_disk_too_small_is_told_before_the_model_is_loaded(
     running = begin(toy, disk.folder / "counters.duckdb")
     assert running.ended() == 5
     assert running.errors == running.text.splitlines()
-    assert " MiB are free, the run may need 17 MiB (" in running.text
+    chosen = config.read(toy)
+    assert f" MiB are free, the run may need {-(-space(chosen, 4, chosen.shards) // MIB)} MiB (" in running.text
     write_counters(tmp_path / "counters.duckdb", np.array([[20, 80]] * 4))
     words = (tmp_path / "counters.duckdb", "--out", disk.folder / "site", "--publish", disk.folder / "h.duckdb")
     running = start(tmp_path / "said", "report", "build", *words)
