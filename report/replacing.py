@@ -32,16 +32,18 @@ def workplace(site: Path) -> Iterator[Path]:
     folder = site.with_name(f"{site.name}.tmp-build")
     with _locked(folder, site):
         _recover(folder, site)
-        _clear(folder)
-        _remove_leftovers(folder, site)
         try:
+            _clear(folder)
+            _remove_leftovers(folder, site)
             yield folder
         finally:
-            _clear(folder)
-            (folder / LOCK).unlink(missing_ok=True)
-            # Another build may have taken it over by now.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            # A signal that comes now would leave half of it.
+            with held():
+                _clear(folder)
+                (folder / LOCK).unlink(missing_ok=True)
+                # Another build may have taken it over by now.
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 @contextlib.contextmanager

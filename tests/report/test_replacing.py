@@ -127,6 +127,19 @@ def test_a_signal_while_both_are_put_in_place_waits_until_both_stand(site: Path,
     assert (site / "index.html").read_text() == "new"
 
 
+def test_a_signal_while_the_workplace_is_cleared_waits_until_it_is_gone(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = replacing._clear
+
+    def interrupted(folder: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(folder)
+
+    with pytest.raises(KeyboardInterrupt), workplace(site) as work:
+        make(work)
+        monkeypatch.setattr(replacing, "_clear", interrupted)
+    assert names(site.parent) == ["site"]
+
+
 def test_a_file_on_another_file_system_is_copied_beside_its_target_first(site: Path) -> None:
     elsewhere = Path("/dev/shm")  # noqa: S108
     if not elsewhere.is_dir() or elsewhere.stat().st_dev == site.stat().st_dev:

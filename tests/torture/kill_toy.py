@@ -70,7 +70,7 @@ class Toy:
             raise Difference(f"not resumed: {ended.errors}")
         for file in (out, out.with_name(out.name + ".work")):
             there = compare(self.whole, file, self.folder / "scratch", complete=True)
-        # The log of a working file that was closed in order is gone; one that a kill left without its end is kept (each kill of a trial may).
+        # The log of a working file that was closed in order is gone; one that any kill left without its end is kept.
         left = {path.name for path in out.parent.iterdir()} - {out.name, out.name + ".work"}
         if left := {name for name in left if not (".wal.torn-" in name and torn_bytes((out.parent / name).read_bytes()))}:
             raise Difference(f"left behind: {left}")
