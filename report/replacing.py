@@ -35,18 +35,20 @@ def workplace(site: Path) -> Iterator[Path]:
     folder = site.with_name(f"{site.name}.tmp-build")
     with _locked(folder, site):
         _recover(folder, site)
-        _clear(folder)
-        _remove_leftovers(site)
         try:
+            _clear(folder)
+            _remove_leftovers(site)
             yield folder
         finally:
-            # One that was moved away for a site that then could not take its place.
-            _recover(folder, site)
-            _clear(folder)
-            (folder / LOCK).unlink(missing_ok=True)
-            # Another build may have taken it over by now.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            # A signal that comes now would leave half of it.
+            with held():
+                # One that was moved away for a site that then could not take its place.
+                _recover(folder, site)
+                _clear(folder)
+                (folder / LOCK).unlink(missing_ok=True)
+                # Another build may have taken it over by now.
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 @contextlib.contextmanager

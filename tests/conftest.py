@@ -4,9 +4,11 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from toy_checkpoint import save_checkpoint, save_tokenizer
 
 # A busy machine is no fault of the code: examples are not timed.
 settings.register_profile("untimed", deadline=None)
@@ -15,7 +17,6 @@ settings.load_profile("untimed")
 SAMPLE = """the of and in to was is for on as with by he that at from his it an were river city music century war king author 12 1984
 church film game team season album station island county language species"""
 WORDS = SAMPLE.split()
-START = "<|endoftext|>"
 
 # Before anything imports huggingface_hub, which reads it once: without it, a test of a missing model waits for the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -48,51 +49,15 @@ def write_text(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """tokenizer.json of a real byte-level BPE with 300 tokens; the start token has id 0."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=[START], initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator([" ".join(WORDS)] * 5, trainer)
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    tokenizer.save(str(path))
-    return path
+    return save_tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer.json", WORDS)
 
 
 @pytest.fixture
 def make_checkpoint(tmp_path: Path, tokenizer_file: Path) -> Callable[..., Path]:
     """Saves a random checkpoint with the toy tokenizer in hub layout: gpt2, llama, bert or t5, with any setting of its configuration."""
 
-    def make(kind: str = "gpt2", name: str = "toy-model", **settings: object) -> Path:
-        import torch
-        from transformers import (
-            BertConfig,
-            BertForMaskedLM,
-            GPT2Config,
-            GPT2LMHeadModel,
-            LlamaConfig,
-            LlamaForCausalLM,
-            PreTrainedTokenizerFast,
-            T5Config,
-            T5ForConditionalGeneration,
-        )
-
-        torch.manual_seed(0)
-        sizes: dict[str, object] = {"vocab_size": 300, "bos_token_id": 0, "eos_token_id": 0}
-        deep = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32, "max_position_embeddings": 64}
-        small = {
-            "gpt2": (GPT2Config, GPT2LMHeadModel, {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64}),
-            "llama": (LlamaConfig, LlamaForCausalLM, deep | {"num_key_value_heads": 2}),
-            "bert": (BertConfig, BertForMaskedLM, deep),
-            "t5": (T5Config, T5ForConditionalGeneration, {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}),
-        }
-        config, model, shape = small[kind]
-        folder = tmp_path / name
-        model(config(**sizes | shape | settings)).save_pretrained(folder)
-        PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), bos_token=START, eos_token=START).save_pretrained(folder)
-        return folder
+    def make(kind: str = "gpt2", name: str = "toy-model", **settings: Any) -> Path:
+        return save_checkpoint(tmp_path / name, tokenizer_file, kind, **settings)
 
     return make
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from disk_steps import watch
 
 from extract.config import RunConfig
 from extract.errors import DatabaseRefusal, EnvironmentRefusal
@@ -100,6 +101,16 @@ def test_a_migration_that_was_killed_is_made_again_and_keeps_the_old_file_once(t
     assert contents(out) == contents(today)
     assert out.with_name("counters.duckdb.v3").read_bytes() == old
     assert {path.name for path in out.parent.iterdir()} == {"counters.duckdb", "counters.duckdb.v3", "counters.duckdb.work"}
+
+
+def test_the_new_file_is_on_the_disk_before_it_takes_the_place_of_the_old_one_and_the_folder_after(
+    today: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.parent.mkdir()
+    older_copy(today, out, "v1.0.0")
+    steps = watch(monkeypatch)
+    Store(out).close()
+    assert steps == ["synced counters.duckdb.migrating", "counters.duckdb.migrating becomes counters.duckdb", f"synced {out.parent.name}"]
 
 
 def test_an_earlier_kept_file_is_never_overwritten(today: Path, out: Path) -> None:

@@ -107,6 +107,18 @@ def test_a_salvage_of_a_sound_file_changes_nothing(killed: Path, out: Path) -> N
     assert not list(out.parent.glob("*.bad-*")) and not list(out.parent.glob("*.torn-*"))
 
 
+def test_a_log_whose_last_commit_is_cut_off_is_kept_and_said(killed: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = out.with_name("counters.duckdb.work.wal")
+    cut = log.read_bytes()[:-1]
+    log.write_bytes(cut)
+    with Store(out) as store:
+        assert store.shards("Toy") == {0, 1}
+    (kept,) = out.parent.glob("counters.duckdb.work.wal.torn-*")
+    assert kept.read_bytes() == cut
+    told = f"bytes of {log.name} are cut off; it is kept as {kept.name}, and what is missing is measured again\n"
+    assert told in capsys.readouterr().err
+
+
 def test_what_is_cut_off_a_log_is_counted_in_bytes(killed: Path, out: Path) -> None:
     log = out.with_name("counters.duckdb.work.wal").read_bytes()
     assert torn_bytes(log) == 0

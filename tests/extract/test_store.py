@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from disk_steps import watch
 
 from extract.errors import DatabaseRefusal, EnvironmentRefusal
 from extract.measures import Measure
@@ -78,6 +79,15 @@ def test_sums_and_histograms_come_back_as_they_went_in_without_empty_bins(out: P
     stats = ask(out, "select layer, head, n, total, total_of_squares from shard_stat where shard = 3 order by all")
     assert stats == [(i // 3, i % 3, i + 1, i / 7, i**2 / 49) for i in range(6)]
     assert ask(out, "from shard_histogram") == [("a", 3, "relative_norm", 1, 2, 5, 4)]
+
+
+def test_a_snapshot_is_on_the_disk_before_it_takes_the_place_of_the_counters_file_and_the_folder_after(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = watch(monkeypatch)
+    with Store(out) as store:
+        store.publish()
+    assert steps == ["synced counters.duckdb.snapshot", "counters.duckdb.snapshot becomes counters.duckdb", f"synced {out.parent.name}"]
 
 
 def test_a_snapshot_is_readable_while_the_next_rows_are_written(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,13 @@ def names(folder: Path) -> list[str]:
 
 def test_site_and_file_take_the_place_of_the_old_ones_and_nothing_else_stays(site: Path) -> None:
     published = site.with_name("headcount.duckdb")
-    with workplace(site) as work:
-        database, fresh = make(work)
-        put_in_place(database, published, fresh, site)
+    published.write_text("old")
+    with published.open() as reader:
+        with workplace(site) as work:
+            database, fresh = make(work)
+            put_in_place(database, published, fresh, site)
+        # Whoever reads it goes on reading the old one.
+        assert reader.read() == "old"
     assert (site / "index.html").read_text() == published.read_text() == "new"
     assert names(site.parent) == ["headcount.duckdb", "site"]
 
@@ -49,6 +54,34 @@ def test_the_folders_of_both_are_on_the_disk_at_the_end(site: Path, monkeypatch:
         database, fresh = make(work)
         put_in_place(database, results / "headcount.duckdb", fresh, site)
         assert sorted(synced) == sorted(folder.stat().st_ino for folder in (results, site.parent))
+
+
+def test_where_folders_can_be_exchanged_there_is_no_moment_without_a_site(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = site.with_name("one"), site.with_name("other")
+    one.mkdir()
+    other.mkdir()
+    if not replacing._exchanged(one, other):
+        pytest.skip("this file system cannot exchange folders")
+    seen = []
+
+    def watched(real: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def rename(path: Path, target: Path) -> Path:
+            made = real(path, target)
+            seen.append(site.is_dir())
+            return made
+
+        return rename
+
+    monkeypatch.setattr(Path, "rename", watched(Path.rename))
+    monkeypatch.setattr(Path, "replace", watched(Path.replace))
+    with workplace(site) as work:
+        database, fresh = make(work)
+        put_in_place(database, site.with_name("headcount.duckdb"), fresh, site)
+        # Where the new one was made, and so in one step.
+        assert (fresh / "index.html").read_text() == "old"
+        assert not (work / "old").exists()
+    assert seen and all(seen)
+    assert (site / "index.html").read_text() == "new"
 
 
 def test_where_folders_cannot_be_exchanged_the_old_site_is_moved_away_and_put_back_if_that_is_as_far_as_it_came(
@@ -137,15 +170,32 @@ def test_a_signal_while_both_are_put_in_place_waits_until_both_stand(site: Path,
     assert (site / "index.html").read_text() == "new"
 
 
+def test_a_signal_while_the_workplace_is_cleared_waits_until_it_is_gone(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = replacing._clear
+
+    def interrupted(folder: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(folder)
+
+    with pytest.raises(KeyboardInterrupt), workplace(site) as work:
+        make(work)
+        monkeypatch.setattr(replacing, "_clear", interrupted)
+    assert names(site.parent) == ["site"]
+
+
 def test_a_file_on_another_file_system_is_copied_beside_its_target_first(site: Path) -> None:
     elsewhere = Path("/dev/shm")  # noqa: S108
     if not elsewhere.is_dir() or elsewhere.stat().st_dev == site.stat().st_dev:
         pytest.skip("there is no second file system here")
     source = elsewhere / f"headcount-{site.parent.name}"
+    published = site.with_name("headcount.duckdb")
+    published.write_text("old")
     try:
         source.write_text("new")
-        replacing._put_file(source, site.with_name("headcount.duckdb"))
+        with published.open() as reader:
+            replacing._put_file(source, published)
+            assert reader.read() == "old"
     finally:
         source.unlink(missing_ok=True)
-    assert site.with_name("headcount.duckdb").read_text() == "new"
+    assert published.read_text() == "new"
     assert names(site.parent) == ["headcount.duckdb", "site"]

@@ -1,12 +1,12 @@
-"""A process that has loaded torch, transformers and MkDocs and then forks one child per trial, so that a trial does not load them again.
+"""A process that has loaded torch and transformers and then forks one child per trial, so that a trial does not load them again.
 
     python fork_server.py      one JSON request per line on stdin; answers on stdout: {"pid"}, then {"status"} when the child has ended
 
-A request: `program`, extract, report or convert (toy_conversion.py); `command`, its arguments; `log` and `errors`, files that the child's
-stdout and stderr are appended to; `publish_every` in s; `list_steps`; `learn`: the server loads what this child had to load; and, to be
-killed on purpose, `at`, the number of the step it dies at, and `when`: before it, after it, or so many seconds into it. The child is the
-real program. Its steps – statements to the database, syncs, renames, removals – are counted, and what it has committed or published is
-appended to the log in one write each, which no kill can take back."""
+A request: `program`, extract, report, convert (toy_conversion.py) or checkpoint (toy_checkpoint.py: a folder and a tokenizer); `command`,
+its arguments; `log` and `errors`, files that the child's stdout and stderr are appended to; `publish_every` in s; `list_steps`; `learn`:
+the server loads what this child had to load; and, to be killed on purpose, `at`, the number of the step it dies at, and `when`: before it,
+after it, or so many seconds into it. The child is the real program. Its steps – statements to the database, syncs, renames, removals – are
+counted, and what it has committed or published is appended to the log in one write each, which no kill can take back."""
 
 import contextlib
 import importlib
@@ -136,6 +136,10 @@ def _child(request: dict[str, Any]) -> None:
         import toy_conversion
 
         sys.exit(toy_conversion.convert(Path(request["command"][0])))
+    elif request["program"] == "checkpoint":
+        import toy_checkpoint
+
+        toy_checkpoint.save_checkpoint(*map(Path, request["command"]))
     else:
         from report.__main__ import main
 
@@ -152,20 +156,20 @@ def _learn(modules: Path) -> None:
 
 
 def serve() -> None:
-    """Load everything, then fork a child per request."""
+    """Load everything, then fork a child per request; of what builds a site, at the first request for one."""
     import torch
 
     # A thread that the parent had started would not be there in its children.
     torch.set_num_threads(1)
     import duckdb  # noqa: F401
-
-    import report.__main__
-    import report.build  # noqa: F401
+    import transformers.models.gpt2.modeling_gpt2  # noqa: F401
 
     answers = os.fdopen(os.dup(1), "w")
     print(json.dumps({"ready": os.getpid()}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
+        if request["program"] == "report":
+            import builder  # noqa: F401
         child = os.fork()
         if child == 0:
             try:

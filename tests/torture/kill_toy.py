@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from trials import Difference, Ended, ForkServer, compare
 
+from extract.wal import torn_bytes
+
 # A window each.
 SHARDS = 6
 KILLED = -signal.SIGKILL
@@ -38,6 +40,11 @@ class Toy:
         """A counters file of a trial's own."""
         return self.folder / f"trial-{name}" / "counters.duckdb"
 
+    def fresh(self, name: object) -> Path:
+        """The same, without what a trial that failed has left there."""
+        shutil.rmtree(self.out(name).parent, ignore_errors=True)
+        return self.out(name)
+
     def run(self, out: Path, command: str = "run", **more: object) -> Ended:
         """The command, killed or not."""
         options = ("--quick", "--windows", "2") if command == "calibrate" else ()
@@ -63,39 +70,27 @@ class Toy:
             raise Difference(f"not resumed: {ended.errors}")
         for file in (out, out.with_name(out.name + ".work")):
             there = compare(self.whole, file, self.folder / "scratch", complete=True)
-        # The log of a working file that was closed in order is gone; one that a kill left without its end is kept, and said.
+        # The log of a working file that was closed in order is gone; one that any kill left without its end is kept.
         left = {path.name for path in out.parent.iterdir()} - {out.name, out.name + ".work"}
-        left -= {name for name in left if name.startswith(out.name + ".work.wal.torn-") and name in ended.errors}
-        if left:
+        if left := {name for name in left if not (".wal.torn-" in name and torn_bytes((out.parent / name).read_bytes()))}:
             raise Difference(f"left behind: {left}")
         shutil.rmtree(out.parent)
         return there
-
-
-def _checkpoint(folder: Path, tokenizer_file: Path) -> Path:
-    """Two layers of two heads, random."""
-    import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-
-    torch.manual_seed(0)
-    sizes = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64, "vocab_size": 300, "bos_token_id": 0, "eos_token_id": 0}
-    GPT2LMHeadModel(GPT2Config(**sizes)).save_pretrained(folder)
-    PreTrainedTokenizerFast(
-        tokenizer_file=str(tokenizer_file), **dict.fromkeys(("bos_token", "eos_token"), "<|endoftext|>")
-    ).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def toy(server: ForkServer, tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Toy:
     """A few windows of sixteen tokens, a shard each; the rest of the text is for the calibration."""
     folder = tmp_path_factory.mktemp("toy")
+    # By the server, which has loaded what makes one.
+    ended = server.start("checkpoint", str(folder / "toy-model"), str(tokenizer_file))
+    assert ended.status == 0, ended.errors
     words = random.Random(0)
     (folder / "text.txt").write_text(
         " ".join(words.choices(["the", "river", "city", "war", "king", "of", "and", "in", "12", "author"], k=900)), encoding="utf-8"
     )
     text = f"""name = "Toy"
-model = "{_checkpoint(folder / "toy-model", tokenizer_file)}"
+model = "{folder / "toy-model"}"
 corpus = "{folder / "text.txt"}"
 window = 16
 windows = {SHARDS}

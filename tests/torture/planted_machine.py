@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from canaries import Words
-from flip_toys import TEXT, save_toy
+from flip_toys import TEXT
+from toy_checkpoint import save_checkpoint
 
 ROOT = Path(__file__).parents[2]
 _CODE = ("extract", "report", "docs", "runs", ".requirements", "tests/site", "mkdocs.yml", "CITATION.cff", "CHANGELOG.md", "pyproject.toml")
@@ -163,7 +164,7 @@ def inputs(made: Machine, tokenizer_file: Path) -> Path:
     names of folders in it and under keys that are not read. What is published by intention holds none: the model's own name, names of .txt
     files, titles of documents, the run's name."""
     words = made.words
-    model = save_toy(made.folder("place: folder of the model") / words("place: target of a link"), tokenizer_file)
+    model = save_checkpoint(made.folder("place: folder of the model") / words("place: target of a link"), tokenizer_file)
     _sign(model, words)
     link = model.with_name("toy-model")
     link.symlink_to(model)

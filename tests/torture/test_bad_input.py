@@ -52,7 +52,7 @@ class Zygote:
 
 
 def environment(cache: Path) -> dict[str, str]:
-    paths = os.pathsep.join(str(ROOT / part) for part in ("", "tests/torture", "tests/report"))
+    paths = os.pathsep.join(str(ROOT / part) for part in ("", "tests/torture", "tests/report", "tests/extract"))
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     return os.environ | quiet | {"PYTHONPATH": paths, "HEADCOUNT_CACHE": str(cache)}
 

@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import duckdb
 import pytest
 from kill_toy import KILLED, SHARDS, Toy
+
+from extract.config import RunConfig
 
 Record = Callable[[str, str], None]
 TITLE = "Runs that are continued with something changed"
@@ -29,6 +31,8 @@ OPTIONS = {
     "examples": "false",
     "batch": 2,
 }
+# What the run file names otherwise: the run itself, what its hashes stand for, and what refuses without changing a number.
+NOT_OPTIONS = {"name", "model", "corpus", "revision", "device", "weights_sha256", "max_line_bytes"}
 CODE = ("measures/entropy.py", "families/gpt2.py", "blocked.py", "attention.py")
 
 
@@ -52,14 +56,21 @@ def changed(toy: Toy, begun: Path, tmp_path: Path) -> Toy:
     return replace(toy, folder=tmp_path, run_file=tmp_path / "toy.toml")
 
 
-def refused(toy: Toy, record: Record, what: str, named: str, code: int = 7, program: Path = ROOT, checked: bool = True) -> None:
-    """The run is refused with this exit code in one line that names what differs, and its working file is as it was."""
-    command = [sys.executable, "-m", "extract", "run", str(toy.run_file), "--out", str(toy.out(0))]
-    environment = os.environ | {"PYTHONPATH": str(program), "HEADCOUNT_CACHE": str(toy.server.folder)}
-    done = subprocess.run(command, cwd=program, env=environment, capture_output=True, text=True, check=False)
-    whole = done.returncode == code and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and named in done.stderr
+def refused(toy: Toy, record: Record, what: str, named: str, code: int = 7, program: Path | None = None, checked: bool = True) -> None:
+    """The run is refused with this exit code in one line that names what differs, and its working file is as it was.
+
+    With `program`, a folder, it is run by the code in that."""
+    if program is None:
+        ended = toy.run(toy.out(0))
+        status, errors = ended.status, ended.errors
+    else:
+        command = [sys.executable, "-m", "extract", "run", str(toy.run_file), "--out", str(toy.out(0))]
+        environment = os.environ | {"PYTHONPATH": str(program), "HEADCOUNT_CACHE": str(toy.server.folder)}
+        done = subprocess.run(command, cwd=program, env=environment, capture_output=True, text=True, check=False)
+        status, errors = done.returncode, done.stderr
+    whole = status == code and errors.startswith("error: ") and errors.count("\n") == 1 and named in errors
     record(f"Another {what}", "refused by name" if whole else "LET IN")
-    assert whole, done.stderr
+    assert whole, errors
     if checked:
         assert toy.check(toy.out(0), set()) == {("shard", 0), ("shard", 1)}
 
@@ -75,6 +86,19 @@ def test_another_option_is_refused(changed: Toy, option: str, record: Record) ->
     kept = [line for line in lines if not line.startswith(f"{option} =")]
     changed.run_file.write_text("\n".join([*kept, f"{option} = {OPTIONS[option]}"]) + "\n", encoding="utf-8")
     refused(changed, record, "option", f"{option} (")
+
+
+def test_every_option_of_a_run_is_tried() -> None:
+    assert {field.name for field in fields(RunConfig)} == OPTIONS.keys() | NOT_OPTIONS
+
+
+@pytest.mark.parametrize("named", ["model", "corpus", "revision", "device"])
+def test_a_run_that_was_begun_with_another_name_or_device_is_refused(changed: Toy, named: str, record: Record) -> None:
+    with duckdb.connect(str(changed.out(0)) + ".work") as connection:
+        # As if it had been begun so: this machine may have one device, and its model one name.
+        connection.execute("update run set config = json_merge_patch(config, ?::json)", [json.dumps({named: "another"})])
+        connection.execute("checkpoint")
+    refused(changed, record, "name of the model, its revision, the text or the device", f"{named} (another, now ", checked=False)
 
 
 def test_other_weights_are_refused(changed: Toy, record: Record) -> None:

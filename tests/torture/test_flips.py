@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 from damaging import SEED, Contents, Record, check, contents, cuts, flipped, flips
-from flip_toys import toy_run
+from flip_toys import damaged_copies, finished_toy, flipped_toy  # noqa: F401
 
-from extract.config import RunConfig
 from extract.database_file import LogRefusal
 from extract.errors import DatabaseRefusal, Refusal
-from extract.run import measure
 from extract.store import Store
 from extract.wal import torn_bytes
 from report import verify
@@ -23,24 +21,6 @@ TITLE = "Flipped bits and cut files: databases"
 ROOT = Path(__file__).parents[2]
 EQUAL = "no effect: every table is as without it"
 REFUSED = "refused in one line, exit code 7"
-
-
-@pytest.fixture(scope="module")
-def trials(whole: bool) -> int:
-    return 60 if whole else 6
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> RunConfig:
-    return toy_run(tmp_path_factory.mktemp("toy"), tokenizer_file)
-
-
-@pytest.fixture(scope="module")
-def finished(toy: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the finished run: counters and working file."""
-    folder = tmp_path_factory.mktemp("finished")
-    measure(toy, folder / "counters.duckdb")
-    return folder
 
 
 def judge(told: Refusal | ReportRefusal | None, found: Contents | None, untouched: Contents) -> str:

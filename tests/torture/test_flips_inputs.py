@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from damaging import SEED, Contents, Record, check, contents, cuts, flips
-from flip_toys import toy_run
+from flip_toys import damaged_copies, finished_toy, flipped_toy  # noqa: F401
 
 from extract import assets, checkpoint_files, corpus
 from extract.config import RunConfig
@@ -18,24 +18,6 @@ from extract.run import measure
 from extract.store import Store
 
 TITLE = "Flipped bits in weights and embedded assets"
-
-
-@pytest.fixture(scope="module")
-def trials(whole: bool) -> int:
-    return 60 if whole else 6
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> RunConfig:
-    return toy_run(tmp_path_factory.mktemp("toy"), tokenizer_file)
-
-
-@pytest.fixture(scope="module")
-def finished(toy: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the finished run: counters and working file."""
-    folder = tmp_path_factory.mktemp("finished")
-    measure(toy, folder / "counters.duckdb")
-    return folder
 
 
 def test_weights_that_were_damaged_since_their_hash_was_recorded_are_refused(

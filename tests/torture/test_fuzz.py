@@ -146,7 +146,7 @@ def test_what_was_found_once_stays_mended(kind: str, content: bytes, tmp_path: P
 def test_whatever_the_bytes_a_reader_reads_or_refuses_in_one_line(
     kind: str, whole: bool, record: Callable[[str, str], None], tmp_path: Path
 ) -> None:
-    end = monotonic() + (40 if whole else 1.5)
+    end = monotonic() + (32 if whole else 1.5)
     strategy = READERS[kind][2]
     for number in range(10**6):
         if number and monotonic() > end:

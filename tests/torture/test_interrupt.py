@@ -32,7 +32,7 @@ def check_told(ended: Ended, where: str) -> None:
 def test_a_signal_at_any_moment_ends_in_good_order(toy: Toy, signals: dict[str, tuple[int, ...]], whole: bool, record: Record) -> None:
     draw, found = random.Random(f"{SEED} {list(signals)}"), []
     for number in range(15 if whole else 2):
-        name, out = draw.choice(list(signals)), toy.out(number)
+        name, out = draw.choice(list(signals)), toy.fresh(number)
         moment = after(
             draw.uniform(0.0, toy.seconds), *signals[name], between=draw.choice((0.0, 0.01, 0.1)), begun=toy.server.folder / "log"
         )

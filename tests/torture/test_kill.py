@@ -43,7 +43,7 @@ def test_a_run_that_is_killed_at_any_moment_loses_nothing(toy: Toy, whole: bool,
     draw = random.Random(SEED)
 
     def trial(number: int) -> str:
-        out, committed = toy.out(number), set[tuple[str, int]]()
+        out, committed = toy.fresh(number), set[tuple[str, int]]()
         # Some are killed again while they resume.
         for _ in range(draw.choice((1, 1, 2, 3))):
             ended = toy.run(out, kill=after(draw.uniform(0.0, 1.05 * toy.seconds)))
@@ -69,7 +69,7 @@ def test_a_run_that_is_killed_at_a_step_loses_nothing(toy: Toy, where: str, whol
     draw = random.Random(f"{SEED} {where}")
 
     def trial(number: int) -> str:
-        out = toy.out(number)
+        out = toy.fresh(number)
         ended = toy.run(out, **drawn_step(toy.steps, draw, *STEPS[where]))
         assert ended.status in (KILLED, 0), ended.errors
         toy.check(out, ended.committed)
@@ -84,7 +84,7 @@ def test_a_run_that_is_killed_when_a_file_appears_or_grows_loses_nothing(toy: To
     draw = random.Random(f"{SEED} watched")
 
     def trial(number: int) -> str:
-        out = toy.out(number)
+        out = toy.fresh(number)
         snapshot, log = out.with_name(out.name + ".snapshot"), out.with_name(out.name + ".work.wal")
         size = draw.choice((1, 10_000, 100_000, 400_000))
         seen = draw.choice((snapshot.exists, lambda: log.exists() and log.stat().st_size >= size))
@@ -108,7 +108,7 @@ def test_a_calibration_that_is_killed_loses_no_window(toy: Toy, whole: bool, rec
     assert ended.status == 0, ended.errors
 
     def trial(number: int) -> str:
-        out = toy.out(number)
+        out = toy.fresh(number)
         shutil.copytree(run, out.parent)
         if draw.random() < 0.5:
             how = {"kill": after(draw.uniform(0.3, 1.0) * ended.seconds)}
@@ -133,7 +133,7 @@ def test_an_import_that_is_killed_is_there_whole_or_not_at_all(toy: Toy, whole: 
     assert ended.status == 0, ended.errors
 
     def trial(number: int) -> str:
-        out = imports.out(number)
+        out = imports.fresh(number)
         killed = imports.run(out, **drawn_step(ended.steps, draw, *{step.split()[0] for step in ended.steps}))
         assert killed.status in (KILLED, 0), killed.errors
         imports.check(out, set())

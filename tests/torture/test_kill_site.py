@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kill_toy import KILLED, Toy
 from planting import PLANTED, figures_of, write_counters
-from trials import Difference, Ended, after
+from trials import Difference, Ended, ForkServer, after
 
 from report.check import check
 
@@ -41,7 +41,7 @@ def check_site(site: Path, old: dict[str, bytes], new: dict[str, bytes], *, only
     return "the new site, checked"
 
 
-def test_a_build_that_is_killed_leaves_the_old_site_or_the_new_one(toy: Toy, tmp_path: Path, whole: bool, record: Record) -> None:
+def test_a_build_that_is_killed_leaves_the_old_site_or_the_new_one(server: ForkServer, tmp_path: Path, whole: bool, record: Record) -> None:
     draw, figures = random.Random(f"{SEED} site"), figures_of(tmp_path)
 
     def build(counters: Path, folder: Path, **more: object) -> Ended:
@@ -55,7 +55,7 @@ def test_a_build_that_is_killed_leaves_the_old_site_or_the_new_one(toy: Toy, tmp
             "--figures",
             str(figures),
         )
-        return toy.server.start("report", *given, **more)
+        return server.start("report", *given, **more)
 
     made = {}
     for name, active in (("old", PLANTED[:4, :2]), ("new", PLANTED[4:, :2])):
@@ -89,11 +89,15 @@ def test_a_build_that_is_killed_leaves_the_old_site_or_the_new_one(toy: Toy, tmp
     assert not found, found
 
 
-def test_a_conversion_that_is_killed_leaves_no_half_model(toy: Toy, tmp_path: Path, whole: bool, record: Record) -> None:
-    draw, source = random.Random(f"{SEED} conversion"), toy.folder / "toy-model"
+def test_a_conversion_that_is_killed_leaves_no_half_model(
+    server: ForkServer, tokenizer_file: Path, tmp_path: Path, whole: bool, record: Record
+) -> None:
+    draw, source = random.Random(f"{SEED} conversion"), tmp_path / "toy-model"
+    made = server.start("checkpoint", str(source), str(tokenizer_file))
+    assert made.status == 0, made.errors
 
     def convert(cache: Path, **more: object) -> Ended:
-        return toy.server.start("convert", str(source), environment={"HEADCOUNT_CACHE": str(cache)}, **more)
+        return server.start("convert", str(source), environment={"HEADCOUNT_CACHE": str(cache)}, **more)
 
     first = convert(tmp_path / "whole", list_steps=True)
     assert first.status == 0, first.errors
@@ -116,7 +120,7 @@ def test_a_conversion_that_is_killed_leaves_no_half_model(toy: Toy, tmp_path: Pa
     assert not found, found
 
 
-def test_a_run_of_the_embedded_model_that_is_killed_loses_nothing(toy: Toy, tmp_path: Path, whole: bool, record: Record) -> None:
+def test_a_run_of_the_embedded_model_that_is_killed_loses_nothing(server: ForkServer, tmp_path: Path, whole: bool, record: Record) -> None:
     cache = Path.home() / ".cache" / "headcount"
     if not whole:
         pytest.skip("the embedded model is killed in the whole trials")
@@ -126,13 +130,13 @@ def test_a_run_of_the_embedded_model_that_is_killed_loses_nothing(toy: Toy, tmp_
     size = "window = 32\nwindows = 6\nshards = 6\ncalibration_windows = 1\nrepeated_windows = 2\nrepeated_tokens = 9"
     run_file = tmp_path / "embedded.toml"
     run_file.write_text(f'name = "Embedded"\nmodel = "embedded"\ncorpus = "embedded"\ndevice = "cpu"\n{size}\n', encoding="utf-8")
-    embedded = Toy(toy.server, tmp_path, run_file, tmp_path / "whole" / "counters.duckdb", 0.0, [])
+    embedded = Toy(server, tmp_path, run_file, tmp_path / "whole" / "counters.duckdb", 0.0, [])
     kept = {"environment": {"HEADCOUNT_CACHE": str(cache)}}
     first = embedded.run(embedded.whole, learn=True, **kept)
     assert first.status == 0, first.errors
     found = []
     for number in range(5):
-        out = embedded.out(number)
+        out = embedded.fresh(number)
         try:
             killed = embedded.run(out, kill=after(draw.uniform(0.2, 1.0) * first.seconds), **kept)
             embedded.check(out, killed.committed)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from toy_runs import shards, tables, write_run
+from toy_runs import shards, tables, warm_checkpoint, write_run  # noqa: F401
 from warm import ROOT, SEED, Running, start
 
 from extract.store import Store
@@ -57,8 +57,8 @@ sys.exit(99 if "torch" in sys.modules else code)
 
 
 @pytest.fixture
-def run_file(tmp_path: Path, make_checkpoint: Callable[..., Path], write_text: Callable[..., Path], whole: bool) -> Path:
-    return write_run(tmp_path, make_checkpoint(), write_text(900, 900), windows=40 if whole else 8)
+def run_file(tmp_path: Path, checkpoint: Path, write_text: Callable[..., Path], whole: bool) -> Path:
+    return write_run(tmp_path, checkpoint, write_text(900, 900), windows=40 if whole else 8)
 
 
 def begin(run_file: Path, out: Path, every: float = 0.0) -> Running:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import duckdb
+import pytest
+from warm import start
 
 Tables = dict[str, list[tuple[object, ...]]]
 
@@ -34,3 +36,12 @@ def shards(path: Path) -> int:
     """Shards that are committed in a file."""
     with duckdb.connect(str(path), read_only=True) as connection:
         return int(connection.execute("select count(*) from shard").fetchall()[0][0])
+
+
+@pytest.fixture(scope="module", name="checkpoint")
+def warm_checkpoint(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Path:
+    """A toy, made by a warm process: this one need not load what makes it. Under another name, as an argument would hide the import."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    made = start(folder / "said", "checkpoint", folder / "toy-model", tokenizer_file)
+    assert made.ended() == 0, made.text
+    return folder / "toy-model"

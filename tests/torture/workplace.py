@@ -3,13 +3,13 @@
 import json
 import random
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import numpy as np
+from toy_checkpoint import KINDS, save_checkpoint, save_tokenizer
 
-START = "<|endoftext|>"
 _TEXT = "the of and in to was is for on as with by he that at from his it an were river city music century war king author"
 WORDS = _TEXT.split()
 SIZES = {"name": "Toy", "model": "./toy", "corpus": "texts", "window": 16, "windows": 4, "shards": 2, "calibration_windows": 1}
@@ -20,9 +20,10 @@ HEADS = "layer,head,value\n0,0,.1\n0,1,.9\n1,0,.5\n1,1,.7\n"
 def main(where: str) -> None:
     """Make the folder afresh."""
     folder = Path(where)
-    tokenizer = _tokenizer()
-    for kind in ("gpt2", "llama", "bert", "t5"):
-        _save(kind, folder / ("toy" if kind == "gpt2" else kind), tokenizer)
+    with TemporaryDirectory() as beside:
+        tokenizer_file = save_tokenizer(Path(beside) / "tokenizer.json", WORDS)
+        for kind in KINDS:
+            save_checkpoint(folder / ("toy" if kind == "gpt2" else kind), tokenizer_file, kind)
     (folder / "texts").mkdir()
     choose = random.Random(0)
     for number in range(2):
@@ -59,40 +60,6 @@ def write_run(folder: Path, **settings: object) -> None:
     # A text, a number, true and false are written alike in JSON and in TOML.
     text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in given.items() if value is not None)
     (folder / "toy.toml").write_text(text, encoding="utf-8")
-
-
-def _tokenizer() -> object:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=[START], initial_alphabet=alphabet, show_progress=False)
-    made.train_from_iterator([" ".join(WORDS)] * 5, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=made, bos_token=START, eos_token=START)
-
-
-def _save(kind: str, folder: Path, tokenizer: object) -> None:
-    import torch
-    import transformers
-
-    torch.manual_seed(0)
-    deep = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32, "max_position_embeddings": 64}
-    shapes: dict[str, tuple[Callable, Callable, dict]] = {
-        "gpt2": (transformers.GPT2Config, transformers.GPT2LMHeadModel, {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64}),
-        "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM, deep | {"num_key_value_heads": 2}),
-        "bert": (transformers.BertConfig, transformers.BertForMaskedLM, deep),
-        "t5": (
-            transformers.T5Config,
-            transformers.T5ForConditionalGeneration,
-            {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2},
-        ),
-    }
-    config, model, shape = shapes[kind]
-    model(config(vocab_size=300, bos_token_id=0, eos_token_id=0, **shape)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]
 
 
 def _planted(path: Path) -> None:
