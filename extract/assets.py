@@ -88,6 +88,8 @@ def _changed_file(folder: Path, afresh: bool) -> str | None:
         listed = dict(json.loads((folder / manifest).read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return manifest
+    if listed.keys() != set(_CONVERTED):
+        return manifest
     for name, sha256 in listed.items():
         try:
             if fingerprint.of_files([folder / name], afresh) != sha256:

@@ -66,8 +66,8 @@ def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTr
             )
     # safetensors and torch raise errors of their own for weights that are not what they say.
     except Exception as error:
-        # Too little memory is the machine's fault, not the file's.
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        # Too little memory, or a package that is missing, is the machine's fault, not the file's.
+        if isinstance(error, MemoryError | ModuleNotFoundError) or "allocate memory" in str(error):
             raise
         raise ModelRefusal(f"cannot be loaded: {first_line(error)}", name, "download it again") from error
     _check_keys(told, checkpoint.shape.layers, name)

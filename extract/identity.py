@@ -62,13 +62,14 @@ def versions(packages: tuple[str, ...] = provenance.MEASURING) -> dict[str, str]
 def check_same(there: dict[str, object], asked: dict[str, object], where: str, *, complete: bool) -> None:
     """Refuse to continue a run that is another one: DatabaseRefusal says in what, CorpusRefusal where only the text has changed.
 
-    To a `complete` run nothing is added, so that other code mixes nothing; one that was begun before the model's settings were kept
-    is known by the rest."""
+    To a `complete` run nothing is added, so that other code or versions mix nothing, and are only said; one that was begun before the
+    model's settings were kept is known by the rest."""
     if there["kind"] != "measured":
         raise DatabaseRefusal(f"{there['run_id']!r} is an imported table", where, "change the run's name, or choose another --out")
     differing = _differing(_flat(there), _flat(asked))
     if complete:
-        differing = [key for key in differing if key != CODE and (key != SETTINGS or SETTINGS in _flat(there))]
+        forgiven = {CODE, *CHANGE_NUMBERS} | ({SETTINGS} - _flat(there).keys())
+        differing = [key for key in differing if key not in forgiven]
     if differing == ["corpus_sha256"]:
         raise CorpusRefusal(
             f"the text has changed since run {there['run_id']!r} began", str(there["corpus"]), "start a new run: change its name"
@@ -76,6 +77,12 @@ def check_same(there: dict[str, object], asked: dict[str, object], where: str, *
     if differing:
         shown = ", ".join(f"{key} ({_shown(_flat(there).get(key), _flat(asked).get(key))})" for key in differing[:4])
         raise DatabaseRefusal(f"run {there['run_id']!r} differs in {shown}", where, "choose another name (--name), or another --out")
+
+
+def other_versions(there: dict[str, object], asked: dict[str, object]) -> str:
+    """Headcount and the libraries that a run was measured with, where they are others now; empty where none is."""
+    before, now = _flat(there), _flat(asked)
+    return ", ".join(f"{name} ({_shown(before.get(name), now.get(name))})" for name in CHANGE_NUMBERS if before.get(name) != now.get(name))
 
 
 def _flat(row: dict[str, object]) -> dict[str, object]:

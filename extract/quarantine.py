@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # More than a reader looks through; the table has them all.
 _NAMED = 10
+_NONE = "none"
 
 
 def rows(loaded: "Loaded", shard: int, means: "Means", refusal: NotFinite, store: Store) -> Rows:
@@ -33,7 +34,7 @@ def rows(loaded: "Loaded", shard: int, means: "Means", refusal: NotFinite, store
         "shard": shard,
         "windows": len(windows),
         "first_window": windows.start,
-        "bad_windows": ", ".join(map(str, bad_windows(loaded, shard, means))) or "none",
+        "bad_windows": ", ".join(map(str, bad_windows(loaded, shard, means))) or _NONE,
         "measure": refusal.measure,
         "reason": f"{refusal.what} ({refusal.where})",
     }
@@ -41,15 +42,20 @@ def rows(loaded: "Loaded", shard: int, means: "Means", refusal: NotFinite, store
 
 
 def refuse(config: RunConfig, store: Store) -> None:
-    """Raise NumericRefusal where shards of the run are quarantined: it names them, the first windows at fault, and in what."""
+    """Raise NumericRefusal where shards of the run are quarantined: it names the first of them, the windows at fault, and in what."""
     found = store.quarantined(config.name)
     if not found:
         return
     verb = "is" if len(found) == 1 else "are"
-    named = "; ".join(f"shard {row['shard']}, windows {row['bad_windows']}: {row['reason']}" for row in found[:_NAMED])
+    named = "; ".join(f"shard {row['shard']}{_windows(str(row['bad_windows']))}: {row['reason']}" for row in found[:_NAMED])
     more = f"; and {len(found) - _NAMED} more, see table quarantine" if len(found) > _NAMED else ""
     fix = "python -m report build shows the others; measure them again with --retry-quarantined, or start a new run with --dtype float32"
     raise NumericRefusal(f"{len(found)} of {config.shards} shards {verb} quarantined: {named}{more}", config.name, fix)
+
+
+def _windows(bad: str) -> str:
+    # None of them where only the repeated random tokens of a shard were at fault.
+    return "" if bad == _NONE else f", windows {bad}"
 
 
 def say_lost(store: Store) -> None:

@@ -12,7 +12,7 @@ from extract import corpus, device, measures, quarantine
 from extract.checkpoint_files import Located, locate
 from extract.config import RunConfig
 from extract.errors import DatabaseRefusal, EnvironmentRefusal, NotFinite
-from extract.identity import check_same, describe
+from extract.identity import check_same, describe, other_versions
 from extract.interrupt import Interrupted, Stop, obeyed
 from extract.loading import Loaded, load, to_tensor
 from extract.measures import HELD_OUT, NATURAL, REPEATED, WEIGHTS
@@ -68,7 +68,7 @@ def measure(
                 store.publish()
         except KeyboardInterrupt as error:
             if store.rows("select run_id from run"):
-                store.publish()
+                _publish_if_possible(store)
             kept = f"interrupted; {len(store.shards(config.name))} of {config.shards} shards are kept"
             raise Interrupted(kept, str(out), f"resume with: {command}") from error
         _summarise(job, store, tokens, time.monotonic() - started)
@@ -85,6 +85,8 @@ def _plan(config: RunConfig, store: Store, must_resume: bool, retry_quarantined:
     missing = tuple(shard for shard in range(config.shards) if shard not in done)
     if there is not None:
         check_same(there, row, store.out.name, complete=not missing)
+        if not missing and (others := other_versions(there, row)):
+            say(f"{config.name} was measured with other versions of {others}; under another --name it is measured anew")
     elif must_resume:
         raise DatabaseRefusal(f"there is no run {config.name!r} to resume", store.out.name, "leave --resume out to begin it")
     return Job(config, located, there or row, there is not None, missing)
@@ -114,7 +116,7 @@ def _measure_shards(job: Job, store: Store, stop: Stop) -> int:
             with stop.held():
                 store.add({**first, **rows})
                 begun, tokens, examples = True, tokens + scored, with_shard
-                _publish_now_and_then(store)
+                _publish_if_possible(store, every=PUBLISH_EVERY)
             advance(len(config.windows_of_shard(shard)))
     return tokens
 
@@ -160,11 +162,11 @@ def _first_rows(job: Job, store: Store, loaded: Loaded, batch: int) -> Rows:
     return run_rows(store, row, shape, [module.MEASURE for module in measures.discover(*conditions)], worked)
 
 
-def _publish_now_and_then(store: Store) -> None:
+def _publish_if_possible(store: Store, every: float = 0.0) -> None:
     try:
-        store.publish(every=PUBLISH_EVERY)
+        store.publish(every=every)
     except EnvironmentRefusal as refusal:
-        # The rows are committed: somebody who has the counters file open is no reason to stop measuring.
+        # The rows are committed: somebody who has the counters file open is no reason to stop measuring, or to say how to resume.
         say(f"not published yet: {refusal.what} ({refusal.where})")
 
 

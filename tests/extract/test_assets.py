@@ -47,13 +47,21 @@ def test_a_corpus_that_has_changed_in_the_cache_is_refused(own_cache: Path, chan
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "content"), [("manifest.json", None), ("manifest.json", "{"), ("config.json", None), ("config.json", "{}")]
+    ("spoilt", "content"),
+    [
+        ("manifest.json", None),
+        ("manifest.json", "{"),
+        ("manifest.json", '{"sha256": {}}'),
+        ("config.json", None),
+        ("config.json", "{}"),
+    ],
 )
 def test_a_converted_model_that_lacks_a_file_or_has_another_is_refused(own_cache: Path, spoilt: str, content: str | None) -> None:
     folder = own_cache / f"model-{assets.MODEL.file_sha256[:16]}-{assets.CONVERSION}"
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text('{"layers": 1}')
-    listed = {"config.json": hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()}
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_text(f'{{"of": "{name}"}}')
+    listed = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     (folder / "manifest.json").write_text(json.dumps({"sha256": listed}))
     assert assets.fetch_model()[0] == folder
     (folder / spoilt).unlink()

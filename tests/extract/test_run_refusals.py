@@ -138,15 +138,37 @@ def test_a_second_run_into_the_same_file_fails_before_its_model_is_loaded(
     assert done.stderr.startswith(f"error: process {os.getpid()} has the file open (counters.duckdb.work); fix: ")
 
 
-def test_a_run_is_not_continued_under_another_version_of_torch(config: RunConfig, out: Path) -> None:
-    measure(RunConfig(**{**vars(config), "windows": 4}), out)
+def begun_with_torch_2_0(out: Path) -> None:
+    """As if the run had been begun by an older installation, whose version it remembers."""
     with Store(out) as store:
-        # As if it had been begun by an older installation, whose version the run remembers.
         store.con.execute("""update work.run set versions = json_merge_patch(versions, '{"torch": "2.0.0"}')""")
         store.con.execute("checkpoint work")
     out.unlink()
+
+
+def test_a_run_is_not_continued_under_another_version_of_torch(config: RunConfig, out: Path) -> None:
+    measure(config, out)
+    begun_with_torch_2_0(out)
+    with Store(out) as store:
+        store.con.execute("delete from work.shard where shard = 0")
+        store.con.execute("checkpoint work")
     with pytest.raises(DatabaseRefusal, match=rf"run 'Toy' differs in torch \(2\.0\.0, now {re.escape(version('torch'))}\)"):
-        measure(RunConfig(**{**vars(config), "windows": 4}), out)
+        measure(config, out)
+
+
+def test_a_complete_run_of_another_version_of_torch_stays_as_it_is_and_that_is_said(
+    config: RunConfig, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure(config, out)
+    begun_with_torch_2_0(out)
+    measure(config, out)
+    told = capsys.readouterr().err
+    assert (
+        f"Toy was measured with other versions of torch (2.0.0, now {version('torch')}); under another --name it is measured anew" in told
+    )
+    assert "complete already" in told
+    with duckdb.connect(str(out), read_only=True) as connection:
+        assert connection.execute("select versions ->> 'torch' from run").fetchall() == [("2.0.0",)]
 
 
 def test_a_text_that_changes_while_it_is_read_is_refused(config: RunConfig, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
