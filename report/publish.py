@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from report import database, definitions, older, opening, queries, statistics, unfinished, unmeasured
+from report import database, definitions, older, opening, queries, statistics, unfinished, unmeasured, visible
 from report.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from report.figures import Figure
 
@@ -111,8 +111,9 @@ def copy_counters(counters: Path, target: Path) -> None:
         # Counters hold neither; what somebody put into them is not handed on to readers, on whose machines it would run.
         added += " union all select 1 from duckdb_views() where database_name = 'counters' and not internal"
         added += " union all select 1 from duckdb_functions() where database_name = 'counters' and not internal"
-        if connection.execute(added).fetchall():
+        if connection.execute(added).fetchall() or visible.hidden(connection, source):
             source = strip(connection)
+            visible.show(connection, source, counters.name)
         connection.execute(f"copy from database {source} to published")
         connection.execute("use published")
         older.complete(connection)

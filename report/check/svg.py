@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser
 
 COLOUR = re.compile(r'\s(?:fill|stroke)="[^"]*"')
+# A name may hold the marks that part a label's pieces: the last four are told by their names, in their order.
+SAYS = re.compile(r"(?:^|.*; )Layers: (.*); Band: (.*); Heads: ([^;]*); Share of the range: ([^;]*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ def drawn(markup: str) -> Drawn | None:
         return None
     bars = []
     for node in tree.css('[aria-roledescription="bar"]'):
-        label = dict(part.split(": ", 1) for part in (node.attributes.get("aria-label") or "").split("; ") if ": " in part)
-        says = (*(label.get(name, "") for name in ("Layers", "Band", "Heads", "Share of the range")), node.attributes.get("fill") or "")
+        label = SAYS.fullmatch(node.attributes.get("aria-label") or "")
+        says = (*(label.groups() if label else ("",) * 4), node.attributes.get("fill") or "")
         height = re.search(r"v(-?[\d.]+(?:e-?\d+)?)h", node.attributes.get("d") or "")
         bars.append(Bar(says, float(height.group(1)) if height else 0.0))
     texts = tuple(node.text() for node in tree.css("text"))
