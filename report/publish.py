@@ -19,6 +19,12 @@ from report.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from report.figures import Figure
 
 SCHEMA_VERSION = 4
+# The tables of a counters file: any other that somebody put into one is left behind.
+TABLES = frozenset(
+    "schema_version run head measure shard quarantine shard_stat histogram_bin shard_histogram worked_token example_kind example "
+    "example_token window_document published_count imported_band planted_score calibration intervention intervention_window "
+    "intervention_kl calibration_head".split()
+)
 
 
 def open_counters(path: Path) -> duckdb.DuckDBPyConnection:
@@ -107,11 +113,11 @@ def copy_counters(counters: Path, target: Path) -> None:
             connection.execute(f"attach {literal(str(counters))} as counters (read_only)")
         connection.execute(f"attach {literal(str(target))} as published (storage_version 'v1.0.0')")
         source = "counters"
-        added = "select 1 from duckdb_tables() where database_name = 'counters' and table_name = 'figure'"
+        added = f"select 1 from duckdb_tables() where database_name = 'counters' and table_name not in {tuple(sorted(TABLES))}"
         # Counters hold neither; what somebody put into them is not handed on to readers, on whose machines it would run.
         added += " union all select 1 from duckdb_views() where database_name = 'counters' and not internal"
         added += " union all select 1 from duckdb_functions() where database_name = 'counters' and not internal"
-        if connection.execute(added).fetchall() or visible.hidden(connection, source):
+        if connection.execute(added).fetchall() or visible.hides(connection, source):
             source = strip(connection)
             visible.show(connection, source, counters.name)
         connection.execute(f"copy from database {source} to published")
@@ -122,7 +128,7 @@ def copy_counters(counters: Path, target: Path) -> None:
 
 
 def strip(connection: duckdb.DuckDBPyConnection) -> str:
-    """Copy the attached counters into memory and take out what an earlier report added; gives the name of that database.
+    """Copy the attached counters into memory and take out what an earlier report or a stranger added; gives the name of that database.
 
     Not in the new file itself: dropped rows would stay in its bytes.
     """
@@ -130,7 +136,7 @@ def strip(connection: duckdb.DuckDBPyConnection) -> str:
     for kind in ("view", "table"):
         names = connection.execute(f"select {kind}_name from duckdb_{kind}s() where database_name = 'memory' and not internal").fetchall()
         for (name,) in names:
-            if kind == "view" or name in (*definitions.TABLES, *statistics.TABLES):
+            if kind == "view" or name not in TABLES:
                 connection.execute(f"drop {kind} memory.{identifier(name)}")
     macros = "select distinct function_name, function_type from duckdb_functions() where database_name = 'memory' and not internal"
     for name, kind in connection.execute(macros).fetchall():

@@ -39,6 +39,26 @@ def hidden(connection: duckdb.DuckDBPyConnection, database: str) -> dict[tuple[s
     return found
 
 
+def hiding_comments(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, str]:
+    """The comments of an attached database that hold what is not seen, by what they are on, in the words of SQL."""
+    own = "where database_name = $1 and not internal and regexp_matches(comment, $2)"
+    rows = connection.execute(
+        f"select table_name, null, comment from duckdb_tables() {own} union all "
+        f"select table_name, column_name, comment from duckdb_columns() {own}",
+        [database, pattern(SYMBOLS)],
+    ).fetchall()
+    found = {}
+    for table, column, comment in rows:
+        place = f"{database}.{quoted(table)}"
+        found[f"table {place}" if column is None else f"column {place}.{quoted(column)}"] = comment
+    return found
+
+
+def hides(connection: duckdb.DuckDBPyConnection, database: str) -> bool:
+    """True where an attached database holds anything that is not seen."""
+    return bool(hidden(connection, database) or hiding_comments(connection, database))
+
+
 def show(connection: duckdb.DuckDBPyConnection, database: str, name: str) -> None:
     """Put symbols in the place of all that is not seen; `name` is the file's, in a refusal.
 
@@ -55,6 +75,10 @@ def show(connection: duckdb.DuckDBPyConnection, database: str, name: str) -> Non
         if column in KEYS and connection.execute(count).fetchall() != before:
             what = f"two names in {table}.{column} differ in control characters alone"
             raise DatabaseRefusal(what, name, "give one of them another name where it was measured or imported")
+    for thing, comment in hiding_comments(connection, database).items():
+        # COMMENT takes no parameters.
+        shown = comment.translate(str.maketrans(SYMBOLS)).replace("'", "''")
+        connection.execute(f"comment on {thing} is '{shown}'")
 
 
 def symbols_for(table: str, column: str) -> dict[str, str]:

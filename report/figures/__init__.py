@@ -53,7 +53,8 @@ class Figure:
 
     def selects(self, run_id: str) -> bool:
         """True where the figure is drawn for this run."""
-        return fnmatch.fnmatchcase(run_id, self.selection)
+        # A run's own name always selects it, whatever marks of patterns it holds.
+        return run_id == self.selection or fnmatch.fnmatchcase(run_id, self.selection)
 
     def edges_of_ranges(self, layers: int) -> tuple[int, ...]:
         """Edges of the layer ranges of a model with this many layers; floor(k·L/n + 1/2) unless the file gives them."""
