@@ -159,8 +159,11 @@ def compare_picture(picture: Drawn | None, specification: Row, segments: list[Ro
     colours = specification["layer"][0]["encoding"]["color"]["scale"]
     fills = dict(zip(colours["domain"], colours["range"], strict=False))
     tallest = specification["layer"][0]["encoding"]["y"]["scale"]["domain"][1]
-    expected = [(row["range"], row["band"], row["heads"], row["percent"], fills.get(row["band"])) for row in segments]
-    if [bar.says for bar in picture.bars] != expected:
+    alike = len(picture.bars) == len(segments) and all(
+        bar.says(row["range"], row["band"], row["heads"], row["percent"]) and bar.fill == fills.get(row["band"])
+        for bar, row in zip(picture.bars, segments, strict=True)
+    )
+    if not alike:
         yield "a picture's bars are not those of its specification"
     heights = [(row["high"] - row["low"]) / tallest * specification["height"] for row in segments]
     if any(abs(bar.height - height) > 0.01 for bar, height in zip(picture.bars, heights, strict=False)):
