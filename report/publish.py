@@ -21,9 +21,11 @@ from report.figures import Figure
 SCHEMA_VERSION = 4
 # The tables of a counters file: any other that somebody put into one is left behind.
 TABLES = frozenset(
-    "schema_version run head measure shard quarantine shard_stat histogram_bin shard_histogram worked_token example_kind example "
-    "example_token window_document published_count imported_band planted_score calibration intervention intervention_window "
-    "intervention_kl calibration_head".split()
+    {
+        *("schema_version", "run", "head", "measure", "shard", "quarantine", "shard_stat", "histogram_bin", "shard_histogram"),
+        *("worked_token", "example_kind", "example", "example_token", "window_document", "published_count", "imported_band"),
+        *("planted_score", "calibration", "intervention", "intervention_window", "intervention_kl", "calibration_head"),
+    }
 )
 
 

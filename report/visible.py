@@ -1,9 +1,9 @@
 """Text of the counters as readers may be shown it: what is not seen, but changes what is, becomes a symbol that is seen.
 
 A token, a title or an imported table may hold control characters, ends of lines that only some programs know, and marks that turn the
-direction of all that follows. The published file has a symbol in the place of each – so that pages, pictures, downloads and the console, and
-the check of them, all have one text – and the counters keep what was there. Tokens keep their line ends and tabulators, which pages show as
-⏎ and ⇥."""
+direction of all that follows. The published file has a symbol in the place of each, so that pages, pictures, downloads and the console, and
+the check of them, have one text; the counters keep what was there. Tokens keep their line ends and tabulators, which pages show as ⏎ and
+⇥."""
 
 import duckdb
 

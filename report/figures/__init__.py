@@ -137,7 +137,7 @@ def read(path: Path) -> Figure:
 
 
 def refuse_unsayable(text: str, key: str, where: str) -> None:
-    """Refuse what no page or chart can say as it stands: a digit in a word, since numbers are facts; a backslash in the words of a chart."""
+    """Refuse what no page can say as it stands: a digit in the figure's words, since numbers are facts, and a backslash."""
     if key.startswith("words.") and (digit := re.search(r"\d", text)):
         raise UsageRefusal(f"{key} holds the digit {digit[0]}", where, "write it in letters; numbers on a page come from the file")
     if "\\" in text:

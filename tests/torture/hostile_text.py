@@ -76,7 +76,7 @@ def counters_of(folder: Path, attacks: bool) -> Path:
         connection.execute(f"comment on column run.title is '{literal}'")
         connection.execute(f"comment on table run is '{literal}'")
         connection.execute(f'create table "{quoted}" ("{quoted}" varchar)')
-        connection.execute(f"create view \"v{quoted}\" as select '{literal}' as \"{quoted}\"")
+        connection.execute(f'create view "v{quoted}" as select \'{literal}\' as "{quoted}"')
     return path
 
 
