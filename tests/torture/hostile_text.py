@@ -14,9 +14,9 @@ from extract import imports
 
 # HTML, Markdown, Jinja, SQL, Vega, entities, comments and a spreadsheet's formula, all at once.
 PRINTED = (
-    "=1+1</script></template><img src=x onerror=alert(1)><svg onload=alert(2)> [x](javascript:alert(3)) ![x](//evil.example/p.png) "
-    '{{ 7*7 }} {% raw %} `{: onclick=alert(4)} | $run_id \'; drop table t;-- {"expr": "datum.x"} &lt;b&gt; &#60;i&#62; <!-- c --> --> '
-    'https://evil.example/ ]]> **b** _i_ #h ; Layers: 9; Band: x \\" + (1+1) + \\"'
+    "=1+1</script></template><img src=x onerror=alert(1)> [x](javascript:alert(2))![x](//evil.example/p) {{ 7*7 }}{% raw %}"
+    '`{: onclick=alert(3)}|$run_id\'; drop table t;-- {"expr":"datum.x"} &lt;b&#62;<!-- c -->--> ]]> **b** _i_ #h; Layers: 9; Band: x '
+    '\\"+(1+1)+\\"'
 )
 # Controls of terminals, line ends of three kinds, the end of a C string, marks of direction, codes that XML has not; then a backslash.
 CONTROLS = "a\x00b\x07c\x1b[31md\x7fe\x85f\u2028g\u2029h\u202ei\u2066j\ufffek\U0001ffffl\tm\nn\ro\\"
@@ -68,6 +68,8 @@ def counters_of(folder: Path, attacks: bool) -> Path:
     literal = text.replace("\0", "").replace("'", "''")
     quoted = literal.replace("''", "'").replace('"', '""')
     with duckdb.connect(str(path)) as connection:
+        # Two bands are enough; every cell of a table of theirs has the whole text twice.
+        connection.execute("delete from published_count where band_ordinal > 1")
         for table, columns in COLUMNS.items():
             for column in columns:
                 before = KEYS.get(column, KEYS.get(table, ""))
