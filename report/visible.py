@@ -77,7 +77,7 @@ def show(connection: duckdb.DuckDBPyConnection, database: str, name: str) -> Non
             raise DatabaseRefusal(what, name, "give one of them another name where it was measured or imported")
     for thing, comment in hiding_comments(connection, database).items():
         # COMMENT takes no parameters.
-        shown = comment.translate(str.maketrans(SYMBOLS)).replace("'", "''")
+        shown = comment.translate({ord(character): symbol for character, symbol in SYMBOLS.items()}).replace("'", "''")
         connection.execute(f"comment on {thing} is '{shown}'")
 
 
