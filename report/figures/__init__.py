@@ -97,6 +97,8 @@ def load(folder: Path = Path(__file__).parent) -> tuple[Figure, ...]:
 
 def read(path: Path) -> Figure:
     """One figure from its file; see `load` for the errors."""
+    # The file's name is the figure's.
+    toml_file.shown_text(path.stem, "the file's name", path.name)
     content = toml_file.read(path)
     if missing := sorted(REQUIRED - content.keys()):
         raise UsageRefusal(f"missing {', '.join(missing)}", path.name, "add them; any other figure file is an example")
