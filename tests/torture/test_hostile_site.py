@@ -160,6 +160,9 @@ def test_downloads_hold_the_text_as_text(hostile: Built, record: Record) -> None
     for path in [*site.rglob("*.json"), *site.rglob("*.geojson")]:
         json.loads(path.read_text(encoding="utf-8"))
         record("JSON files parsed", "parsed")
+    for path in [site / "facts.json", *site.rglob("heads.js"), *(site / "charts").rglob("*.js")]:
+        assert not re.search("[<>&]", path.read_text(encoding="utf-8")), path
+        record("Data for scripts", "without a character of markup")
     for path in [*site.rglob("*.svg"), *site.rglob("*.xml")]:
         tree = ElementTree.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 – our own build made it.
         tags = {element.tag.rpartition("}")[2] for element in tree.iter()}

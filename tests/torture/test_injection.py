@@ -142,20 +142,15 @@ def test_these_steps_do_harm_on_a_connection_that_is_not_locked(tmp_path: Path) 
         assert sorted(path.name for path in tmp_path.glob("out*")) == ["out2", "out3"]
 
 
+OPENERS = ("connect", "sql", "execute", "query", "read_csv", "read_parquet", "from_query")
+
+
 def test_nothing_else_opens_duckdb() -> None:
     callers = []
     for path in [*(ROOT / "extract").rglob("*.py"), *(ROOT / "report").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if name.startswith("duckdb.") and name.split(".")[1] in (
-                "connect",
-                "sql",
-                "execute",
-                "query",
-                "read_csv",
-                "read_parquet",
-                "from_query",
-            ):
+            if name.startswith("duckdb.") and name.split(".")[1] in OPENERS:
                 callers.append(path.relative_to(ROOT).as_posix())
             assert not (isinstance(node, ast.ImportFrom) and node.module == "duckdb"), path
     assert set(callers) == {"extract/database_file.py", "report/database.py"}
