@@ -79,7 +79,7 @@ def test_every_page_has_the_structure_of_its_harmless_twin(hostile: Built, twin:
     assert changed == []
 
 
-KINDS = ("", "figures/toy/activation/", "figures/reference/published-counts/", "measures/", "maps/", "heads/")
+KINDS = ("figures/reference/published-counts/", "measures/", "maps/", "heads/")
 # What the reader sees once the scripts have run: the article's elements – and within pictures, only what could act.
 LIVE = """() => [...document.querySelectorAll("article *")].filter(one => !one.closest("svg") || /^(a|script|image|foreignobject|iframe)$/i
     .test(one.tagName)).map(one => one.tagName + " " + [...one.attributes].map(own => own.name).sort().join(" "))"""
