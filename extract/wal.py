@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from extract.database_file import LogRefusal, quoted, sync, told
+from extract.database_file import LogRefusal, connect, quoted, sync, told
 from extract.progress import say
 
 # The log opens with its version, the 16 bytes of its database's name (numbers of a variable length) and the number of its checkpoint; then
@@ -44,7 +44,7 @@ def attach(con: duckdb.DuckDBPyConnection, work: Path, salvage: bool) -> Path | 
 def _set_aside(work: Path, log: Path) -> Path | None:
     """Rename a log that cannot be replayed; gives its new place."""
     # By itself: some of DuckDB's errors leave a connection useless.
-    with duckdb.connect() as trial:
+    with connect(work, spill=work.with_name(f"{work.name}.tmp")) as trial:
         try:
             _attach(trial, work)
         except LogRefusal:

@@ -32,9 +32,11 @@ def build(
 ) -> None:
     """Publish a counters file and build the site from it."""
     del debug
+    from report import site_address
     from report.build import Options
     from report.build import build as build_site
 
+    site_address.refuse_other(site_url)
     built = build_site(counters, out, publish, figures, Options(allow_partial, site_url, console))
     # The environment of `make report` is not on the PATH: say what can be typed as it stands.
     python = ".venv/bin/python" if Path(".venv/bin/python").exists() else "python"

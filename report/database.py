@@ -43,3 +43,8 @@ def in_memory(*files: Path) -> duckdb.DuckDBPyConnection:
 
 # Files can be allowed only while access is still open, and settings changed only while they are not locked.
 LATE = {"enable_external_access": "false", "lock_configuration": "true"}
+
+
+def identifier(name: str) -> str:
+    """A name quoted as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -77,7 +77,7 @@ def check_figure(connection: duckdb.DuckDBPyConnection, figure: Figure) -> None:
     """Refuse a figure whose bands leave out values that its measure can take, or whose threshold does not fit the measure."""
     where = f"figure {figure.id}"
     low, high, histogram = connection.execute("select low, high, histogram_kind from measure where id = $1", [figure.measure]).fetchall()[0]
-    if figure.band_edges[0] > low:
+    if figure.band_edges[0] > low > -sys.float_info.max:
         raise UsageRefusal(f"bands leave a gap {low:g}..{figure.band_edges[0]:g}", where, f"begin the edges at {low:g}")
     if figure.band_edges[-1] < high < sys.float_info.max:
         raise UsageRefusal(f"bands leave a gap {figure.band_edges[-1]:g}..{high:g}", where, f"end the edges at {high:g}")

@@ -22,6 +22,8 @@ from report.wording import Reading, Row
 
 FOLDER = Path(__file__).parent
 PRIMARY = "activation"
+# What a cell begins with that a spreadsheet takes for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Figures that stand side by side: the primary one, and its twin that can be compared over depth.
 TWINS = {PRIMARY: "residual_activation", "residual_activation": PRIMARY}
 ENVIRONMENT = jinja2.Environment(
@@ -226,5 +228,5 @@ def csv_cell(value: object) -> str:
         return ""
     if not isinstance(value, str):
         return str(value)
-    safe = f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    safe = f"'{value}" if value.startswith(FORMULA) else value
     return '"' + safe.replace('"', '""') + '"'

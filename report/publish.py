@@ -14,7 +14,8 @@ from pathlib import Path
 
 import duckdb
 
-from report import database, definitions, older, opening, queries, statistics, unfinished, unmeasured
+from report import database, definitions, older, opening, queries, statistics, unfinished, unmeasured, visible
+from report.database import identifier
 from report.errors import DatabaseRefusal, EnvironmentRefusal, disk_full
 from report.figures import Figure
 
@@ -123,9 +124,11 @@ def copy_counters(counters: Path, target: Path) -> None:
         added += "and not (schema_name = 'main' and list_contains($1, table_name))"
         added += " union all select 1 from duckdb_views() where database_name = 'counters' and not internal"
         added += " union all select 1 from duckdb_functions() where database_name = 'counters' and not internal"
-        if connection.execute(added, [list(COUNTERS)]).fetchall() or unmeasured.stand_in(connection, "counters"):
+        stripped = bool(connection.execute(added, [list(COUNTERS)]).fetchall())
+        if stripped or unmeasured.stand_in(connection, source) or visible.hides(connection, source):
             source = strip(connection)
             unmeasured.leave_out(connection)
+            visible.show(connection, source, counters.name)
         connection.execute(f"copy from database {source} to published")
         connection.execute("use published")
         older.complete(connection)
@@ -212,8 +215,3 @@ def comment(connection: duckdb.DuckDBPyConnection, thing: str, text: str) -> Non
 def literal(text: str) -> str:
     """Text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """A name quoted as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

@@ -1,10 +1,16 @@
 """Sentences on counts that somebody published: sampled heads, layers known by range only, intervals by Wilson."""
 
+from report.facts import Ledger
 from report.wording import MOST_OBSERVATIONS, Author, Reading, Row, counted, listed, printed_sums
 
 
 class PublishedAuthor(Author):
     """The text of counts that somebody published: sampled heads, layers known by range only, intervals by Wilson."""
+
+    def __init__(self, ledger: Ledger, run_id: str, figure: str, words: dict[str, str]) -> None:
+        super().__init__(ledger, run_id, figure, words)
+        # The names of its bands are the table's own, and may hold anything.
+        self.words["high"] = str(self.bands[0]["band_label"])
 
     def reading(self, twin: str | None) -> Reading:
         """All sentences; published counts have no twin."""

@@ -1,5 +1,6 @@
 """The pages of the site: which there are, and what stands on each."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def compose(ledger: Ledger, documents: Path, shown: tuple[Figure, ...], console:
     write_overview(pages, drawings)
     pairs = comparison_page.write(pages, shown)
     home.write(pages, drawings, pairs)
-    pages.write("measures.md", "measures.md.j2", measures=ledger.ask("measures"))
+    write_measures(pages)
     for page in (agreement, proving, price, labels):
         page.write(pages)
     write_data(pages)
@@ -154,6 +155,14 @@ def badge(drawing: Drawing) -> str:
         text = f"{coverage['scored_tokens']} tokens of {coverage['corpus']}"
         return f"{coverage['model_heads']} heads, {text}, {coverage['dtype']} on {coverage['hardware']}."
     return f"Imported: {coverage['source']}."
+
+
+def write_measures(pages: Pages) -> None:
+    """The page of measures. An imported one may have any name, its anchor not."""
+    rows = pages.ledger.ask("measures")
+    names = [str(row["id"].value) for row in rows]
+    odd = distinct_slugs([name for name in names if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII)])
+    pages.write("measures.md", "measures.md.j2", measures=rows, anchors={name: odd.get(name, name) for name in names})
 
 
 def write_data(pages: Pages) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from report import opening, publish
+from report.database import identifier
 from report.errors import DatabaseRefusal
 
 INTEGRITY = Path(__file__).parent / "integrity"
@@ -59,14 +60,14 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]
 def _read(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], path: Path) -> None:
     """Read every value of a table, and refuse numbers that are not finite and rows of runs that are not there."""
     # The alias makes it the whole row: a table may have a column of its own name.
-    connection.execute(f"select bit_xor(hash(whole_row)) from {table} as whole_row").fetchall()
+    place = identifier(table)
+    connection.execute(f"select bit_xor(hash(whole_row)) from {place} as whole_row").fetchall()
     # Of a head's sums, those that are not finite are left out with a warning when the file is published.
-    names = [publish.identifier(column) for column, kind in columns.items() if kind == "DOUBLE" and table != "shard_stat"]
-    if names:
-        odd = " or ".join(f"not isfinite({name})" for name in names)
-        _refuse_rows(connection, f"a number in table {table} is not finite", f"from {table} where {odd}", path)
+    doubles = [f"not isfinite({identifier(column)})" for column, kind in columns.items() if kind == "DOUBLE" and table != "shard_stat"]
+    if doubles:
+        _refuse_rows(connection, f"a number in table {table} is not finite", f"from {place} where {' or '.join(doubles)}", path)
     if "run_id" in columns and table != "run":
-        unknown = f"select run_id from {table} anti join run using (run_id)"
+        unknown = f"select run_id from {place} anti join run using (run_id) where run_id is not null"
         _refuse_rows(connection, f"table {table} has rows of a run that is not there", unknown, path)
 
 

@@ -3,7 +3,6 @@
 What compares bytes and checksums alone is part of the seal: whoever changes a file and every checksum of it passes that."""
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -103,7 +102,9 @@ def compare_parquet(path: Path, table: pa.Table, name: str) -> Iterator[str]:
 def cells(path: Path) -> list[list[str]]:
     """The cells of a CSV file, its head first."""
     try:
-        return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+        # As it stands: a token may be the line end of another system.
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.reader(file))
     except (OSError, ValueError, csv.Error):
         return []
 
@@ -113,7 +114,7 @@ def written(name: str, answers: Answers) -> list[list[str]]:
     if name not in answers.cells:
         table = answers.table(name, "")
         columns = [[cell_of(value) for value in column.to_pylist()] for column in table.columns]
-        answers.cells[name] = [table.column_names, *map(list, zip(*columns, strict=True))]
+        answers.cells[name] = [[cell_of(column) for column in table.column_names], *map(list, zip(*columns, strict=True))]
     return answers.cells[name]
 
 

@@ -10,10 +10,15 @@ COLOUR = re.compile(r'\s(?:fill|stroke)="[^"]*"')
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar: range, band, heads and percentage as its label says them, with its fill; its height in pixels."""
+    """A bar: its label, its fill, and its height in pixels."""
 
-    says: tuple[str, ...]
+    label: str
+    fill: str
     height: float
+
+    def says(self, layers: str, band: str, heads: str, share: str) -> bool:
+        """True where the label ends in these, in this order; names may hold its own marks, so it is not taken apart."""
+        return f"; {self.label}".endswith(f"; Layers: {layers}; Band: {band}; Heads: {heads}; Share of the range: {share}")
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,9 @@ def drawn(markup: str) -> Drawn | None:
         return None
     bars = []
     for node in tree.css('[aria-roledescription="bar"]'):
-        label = dict(part.split(": ", 1) for part in (node.attributes.get("aria-label") or "").split("; ") if ": " in part)
-        says = (*(label.get(name, "") for name in ("Layers", "Band", "Heads", "Share of the range")), node.attributes.get("fill") or "")
         height = re.search(r"v(-?[\d.]+(?:e-?\d+)?)h", node.attributes.get("d") or "")
-        bars.append(Bar(says, float(height.group(1)) if height else 0.0))
+        label, fill = (node.attributes.get(name) or "" for name in ("aria-label", "fill"))
+        bars.append(Bar(label, fill, float(height.group(1)) if height else 0.0))
     texts = tuple(node.text() for node in tree.css("text"))
     ticks = tuple(node.text() for node in tree.css('[aria-label^="Y-axis"] .role-axis-label text'))
     marked = [node.attributes.get("aria-label") or "" for node in tree.css('[aria-roledescription="text mark"]')]

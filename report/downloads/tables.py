@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from report.downloads.answers import table_of, write_parquet
-from report.pages import csv_cell
+from report.pages import FORMULA, csv_cell
 
 # A row per shard is of use only beside the counters, which are in the whole file.
 LEFT_OUT = ("shard_total",)
@@ -40,6 +40,10 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 def csv_of(table: pa.Table) -> str:
     """A table as CSV; text that a spreadsheet would take for a formula gets an apostrophe, numbers stay untouched."""
     head = io.StringIO()
-    csv.writer(head, lineterminator="\n").writerow(table.column_names)
+    csv.writer(head, lineterminator="\n").writerow(
+        # A measure of any name is a column of the table of heads.
+        f"'{name}" if name.startswith(FORMULA) else name
+        for name in table.column_names
+    )
     columns = [[csv_cell(value) for value in column.to_pylist()] for column in table.columns]
     return head.getvalue() + "".join(f"{','.join(cells)}\n" for cells in zip(*columns, strict=True))

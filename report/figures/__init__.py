@@ -5,6 +5,7 @@ knows them."""
 
 import fnmatch
 import math
+import re
 import sys
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,7 +54,8 @@ class Figure:
 
     def selects(self, run_id: str) -> bool:
         """True where the figure is drawn for this run."""
-        return fnmatch.fnmatchcase(run_id, self.selection)
+        # A run's own name always selects it, whatever marks of patterns it holds.
+        return run_id == self.selection or fnmatch.fnmatchcase(run_id, self.selection)
 
     def edges_of_ranges(self, layers: int) -> tuple[int, ...]:
         """Edges of the layer ranges of a model with this many layers; floor(k·L/n + 1/2) unless the file gives them."""
@@ -95,6 +97,8 @@ def load(folder: Path = Path(__file__).parent) -> tuple[Figure, ...]:
 
 def read(path: Path) -> Figure:
     """One figure from its file; see `load` for the errors."""
+    # The file's name is the figure's.
+    toml_file.shown_text(path.stem, "the file's name", path.name)
     content = toml_file.read(path)
     if missing := sorted(REQUIRED - content.keys()):
         raise UsageRefusal(f"missing {', '.join(missing)}", path.name, "add them; any other figure file is an example")
@@ -107,7 +111,7 @@ def read(path: Path) -> Figure:
         raise UsageRefusal(f"ordinal = {content['ordinal']}", path.name, f"give a whole number from 0 to {GREATEST}")
     texts = {key: content[key] for key in (*TEXTS, *OPTIONAL_TEXTS) if key in TEXTS or key in content}
     for key, text in (texts | {f"words.{key}": text for key, text in content["words"].items()}).items():
-        toml_file.shown_text(text, key, path.name)
+        refuse_unsayable(toml_file.shown_text(text, key, path.name), key, path.name)
     if "threshold" in content and "threshold_half_mean_of" in content:
         raise UsageRefusal("threshold and threshold_half_mean_of exclude each other", path.name, "keep one of them")
     if absent := sorted(WORDS - content["words"].keys()):
@@ -132,6 +136,14 @@ def read(path: Path) -> Figure:
         range_edges=integer_edges(content["range_edges"], path.name) if "range_edges" in content else None,
         primary_test=known_test(content.get("primary_test", PRIMARY_TESTS[0]), path.name),
     )
+
+
+def refuse_unsayable(text: str, key: str, where: str) -> None:
+    """Refuse what no page can say as it stands: a digit in the figure's words, since numbers are facts, and a backslash."""
+    if key.startswith("words.") and (digit := re.search(r"\d", text)):
+        raise UsageRefusal(f"{key} holds the digit {digit[0]}", where, "write it in letters; numbers on a page come from the file")
+    if "\\" in text:
+        raise UsageRefusal(f"{key} holds a backslash, which a chart takes for the beginning of a code", where, "leave it out")
 
 
 def ascending(edges: Any, what: str, where: str) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from planting import EDGES, PLANTED, ROOT, add_published_counts, ask, write_counters
 
 from report import figures, publish, queries
+from report.database import identifier
 from report.errors import DatabaseRefusal, UsageRefusal
 
 Change = Callable[[Path, str], None]
@@ -70,7 +71,7 @@ def test_the_shipped_counts_are_the_reference_counts() -> None:
 @pytest.mark.parametrize("view", [*(view.id for view in queries.views()), "heads"])
 def test_every_view_has_the_grain_it_promises(published: Path, view: str) -> None:
     keys = {query.id: query.key for query in queries.views()} | {"heads": ("run_id", "layer", "head")}
-    grain = ", ".join(publish.identifier(name) for name in keys[view])
+    grain = ", ".join(identifier(name) for name in keys[view])
     assert ask(published, f"select count(*) from (select 1 from {view} group by {grain} having count(*) > 1)") == [(0,)]
 
 

@@ -85,7 +85,10 @@
     const once = new Set(values.map(function (value) { return value.x; })).size === values.length;
     const bars = !numeric[x] && once && values.length <= MOST_BARS;
     const colour = getComputedStyle(document.body).getPropertyValue("--hc-accent").trim();
-    const titles = [answer.columns[x].name, answer.columns[y].name];
+    // Vega takes a backslash in a title for the beginning of a code, and ends its expression at the end of a line.
+    const titles = [answer.columns[x].name, answer.columns[y].name].map(function (name) {
+      return name.replace(/[\\\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\u2216");
+    });
     return {
       description: (bars ? "Bars: " : "Points: ") + titles[1] + " by " + titles[0] + ", " + values.length + " rows of the table",
       data: { values: values },
