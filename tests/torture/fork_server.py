@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -71,10 +72,11 @@ class Watched:
 
     def execute(self, query: str, *rest: Any) -> Any:
         """One statement: a step, unless it only asks."""
-        first = query.split()[0]
-        if first in ("select", "from", "use", "with"):
+        # The schema opens with comments.
+        words = re.sub(r"^--.*$", "", query, flags=re.MULTILINE).split()
+        if words[0] in ("select", "from", "use", "with"):
             return self._connection.execute(query, *rest)
-        return self._steps.around(" ".join(query.split()[:2]), self._connection.execute, query, *rest)
+        return self._steps.around(" ".join(words[:2]), self._connection.execute, query, *rest)
 
 
 def _watch(steps: Steps) -> None:
