@@ -2,7 +2,9 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,8 @@ def make(work: Path) -> tuple[Path, Path]:
     (work / "headcount.duckdb").write_text("new")
     (work / "site").mkdir()
     (work / "site" / "index.html").write_text("new")
+    (work / "site" / "docs").mkdir()
+    (work / "site" / "docs" / "page.html").write_text("new")
     return work / "headcount.duckdb", work / "site"
 
 
@@ -48,7 +52,27 @@ def test_the_folders_of_both_are_on_the_disk_at_the_end(site: Path, monkeypatch:
     with workplace(site) as work:
         database, fresh = make(work)
         put_in_place(database, results / "headcount.duckdb", fresh, site)
-        assert sorted(synced) == sorted(folder.stat().st_ino for folder in (results, site.parent))
+        assert sorted(synced[-2:]) == sorted(folder.stat().st_ino for folder in (results, site.parent))
+
+
+def test_all_of_the_new_site_is_on_the_disk_before_it_takes_a_place_and_the_old_one_is_removed(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, replace, exchange, remove = os.fsync, Path.replace, replacing._exchanged, replacing.shutil.rmtree
+
+    def around(step: str, do: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given, **options: (steps.append(step), do(*given, **options))[1]
+
+    with workplace(site) as work:
+        database, fresh = make(work)
+        place = {path.stat().st_ino: path.name for path in (fresh, *fresh.rglob("*"), site.parent)}
+        monkeypatch.setattr(replacing.os, "fsync", lambda handle: (steps.append(place[os.fstat(handle).st_ino]), fsync(handle))[1])
+        monkeypatch.setattr(Path, "replace", around("file", replace))
+        monkeypatch.setattr(replacing, "_exchanged", around("exchange", exchange))
+        monkeypatch.setattr(replacing.shutil, "rmtree", around("removal", remove))
+        put_in_place(database, site.with_name("headcount.duckdb"), fresh, site)
+    assert steps == ["page.html", "docs", "index.html", "site", "file", "exchange", site.parent.name, "removal"]
 
 
 def test_where_folders_cannot_be_exchanged_the_old_site_is_moved_away_and_put_back_if_that_is_as_far_as_it_came(
