@@ -108,6 +108,14 @@ def interrupt(signal_number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def heed() -> list[signal.Signals]:
+    """Take over both signals and give back which: one that is ignored from the start, as by a script's job in the background, stays so."""
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heeded:
+        signal.signal(number, interrupt)
+    return heeded
+
+
 # typer carries its own copy of click and exports the base of its exceptions under no name of its own.
 USAGE_ERROR: type[BaseException] = typer.BadParameter.__mro__[2]
 
@@ -134,8 +142,7 @@ def unforeseen(error: Exception) -> Refusal:
 
 def main() -> None:
     """Run the command line: refusals and usage errors are one line on stderr with their exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    heeded = heed()
     debug = "--debug" in sys.argv
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal without the sign for an arrow is no reason to say nothing.
@@ -162,7 +169,7 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         # Whatever has a query running turns an interruption into an error of its own.
-        asked_to_stop = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        asked_to_stop = any(signal.getsignal(number) is signal.SIG_IGN for number in heeded)
         told = unforeseen(error)
         if not asked_to_stop:
             print(told, file=sys.stderr)

@@ -182,7 +182,8 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM wait until the end; outside of the main thread, which alone is interrupted, nothing changes."""
+    """Inside, Ctrl-C and SIGTERM wait until the end; one that is ignored stays so. Outside of the main thread, which alone is interrupted,
+    nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -191,7 +192,8 @@ def held() -> Iterator[None]:
     def ask(number: int, frame: FrameType | None) -> None:
         asked.append(number)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield
     finally:

@@ -161,6 +161,17 @@ def test_a_signal_while_both_are_put_in_place_waits_until_both_stand(site: Path,
     assert (site / "index.html").read_text() == "new"
 
 
+def test_a_signal_that_is_ignored_stays_so_while_both_are_put_in_place() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with replacing.held():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert callable(signal.getsignal(signal.SIGTERM))
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_file_on_another_file_system_is_copied_beside_its_target_first(site: Path) -> None:
     elsewhere = Path("/dev/shm")  # noqa: S108
     if not elsewhere.is_dir() or elsewhere.stat().st_dev == site.stat().st_dev:
