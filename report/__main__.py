@@ -121,7 +121,10 @@ USAGE_ERROR: type[BaseException] = typer.BadParameter.__mro__[2]
 
 
 def unforeseen(error: Exception) -> Refusal:
-    """An error that nobody turned into a refusal: too little memory or room, or else a bug."""
+    """An error that nobody turned into a refusal: a package that is missing, too little memory or room, or else a bug."""
+    # A package that is there and cannot be loaded has words of its own, and installing it again may not help.
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "report":
+        return EnvironmentRefusal(f"{error.name} is not installed", "environment", "pip install 'headcount[report]'")
     said = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "Out of Memory" in said:
         return EnvironmentRefusal("not enough memory", "this machine", "close other programs, or build on a machine with more")
@@ -160,9 +163,6 @@ def main() -> None:
         what = " ".join(message().split()).rstrip(".")
         print(f"error: {what} (command line); fix: see python -m report --help", file=sys.stderr)
         sys.exit(2)
-    except ImportError as error:
-        print(f"error: {error.name} is not installed (environment); fix: pip install 'headcount[report]'", file=sys.stderr)
-        sys.exit(5)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:

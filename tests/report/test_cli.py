@@ -1,5 +1,6 @@
 """The report's command line: one line per mistake, its exit code, and nothing lost."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -119,13 +120,39 @@ def test_ctrl_c_for_another_program_ends_nothing_in_the_background(tmp_path: Pat
         serving.kill()
 
 
-def test_an_error_in_the_background_is_not_told_as_an_interruption(tmp_path: Path) -> None:
-    (tmp_path / "duckdb.py").write_text("raise RuntimeError('broken')")
-    command = [*IGNORING, sys.executable, "-m", "report", "build", "README.md"]
+A_BUG = "fix: a bug: run again with --debug and report what it shows"
+
+
+def build_with(package: str, tmp_path: Path, *under: str) -> subprocess.CompletedProcess[str]:
+    """A build that finds this in the place of DuckDB's package."""
+    (tmp_path / "duckdb.py").write_text(package)
+    command = [*under, sys.executable, "-m", "report", "build", "README.md"]
     path = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=path)
-    assert done.stderr == "error: RuntimeError: broken (duckdb.py, line 1); fix: a bug: run again with --debug and report what it shows\n"
-    assert done.returncode == 1
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=path)
+
+
+def test_an_error_in_the_background_is_not_told_as_an_interruption(tmp_path: Path) -> None:
+    done = build_with("raise RuntimeError('broken')", tmp_path, *IGNORING)
+    assert (done.returncode, done.stderr) == (1, f"error: RuntimeError: broken (duckdb.py, line 1); {A_BUG}\n")
+
+
+@pytest.mark.parametrize(
+    ("package", "code", "told"),
+    [
+        ("import numpy_of_mine", 5, "error: numpy_of_mine is not installed (environment); fix: pip install 'headcount[report]'"),
+        ("raise ImportError('libc.so.9: no such file')", 1, f"error: ImportError: libc.so.9: no such file (duckdb.py, line 1); {A_BUG}"),
+        (
+            "from math import mine",
+            1,
+            f"error: ImportError: cannot import name 'mine' from 'math' (PATH) (duckdb.py, line 1); {A_BUG}",
+        ),
+        ("import report.of_mine", 1, f"error: ModuleNotFoundError: No module named 'report.of_mine' (duckdb.py, line 1); {A_BUG}"),
+    ],
+    ids=["a package that is missing", "a library that does not load", "a package of another version", "a module of our own"],
+)
+def test_only_a_package_that_is_missing_is_told_as_not_installed(tmp_path: Path, package: str, code: int, told: str) -> None:
+    done = build_with(package, tmp_path)
+    assert (done.returncode, re.sub(r"\((/\S+|unknown location)\)", "(PATH)", done.stderr)) == (code, f"{told}\n")
 
 
 def test_a_port_in_use_is_named_with_the_next_one(built: Built) -> None:
