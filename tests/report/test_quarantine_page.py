@@ -8,6 +8,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from labelled_heads import add_detectors
+from planted_pairs import write_pair
 from planting import PLANTED, ROOT, figures_of, write_counters
 
 from report.build import build
@@ -61,6 +63,21 @@ def test_ten_quarantined_shards_are_named_and_the_others_counted(tmp_path: Path,
         connection.execute("delete from quarantine where shard = 19")
     differences = check(published, site)
     assert any("further_shards" in difference for difference in differences), differences
+
+
+def test_pages_of_labels_pairs_maps_and_heads_say_that_shards_are_quarantined(tmp_path: Path, change: Callable[[Path, str], None]) -> None:
+    path = add_detectors(write_pair(tmp_path / "counters.duckdb"))
+    for table in ("shard", "shard_stat", "shard_histogram"):
+        change(path, f"delete from {table} where run_id = 'toy' and shard = 7")
+    change(path, "insert into quarantine values ('toy', 7, 1, 7, '7', 'entropy', 'entropy is not finite')")
+    site = tmp_path / "site"
+    build(path, site, tmp_path / "headcount.duckdb", figures_of(tmp_path))
+    told = "has quarantined shards, which no number here counts; the data page names them."
+    pages = {"labels": "The run", "comparisons/toy-toy-on-code": "The run toy", "maps/toy": "The run", "heads/toy": "A run of these heads"}
+    for page, whose in pages.items():
+        text = words(site / page / "index.html")
+        assert f" {whose} {told}" in text, page
+        assert text.count(told) == 1, page
 
 
 def test_a_shard_that_was_measured_again_is_no_longer_counted_as_quarantined(set_aside: Path, change: Callable[[Path, str], None]) -> None:
