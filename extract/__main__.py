@@ -170,7 +170,7 @@ def _as_refusal(error: Exception) -> Refusal:
     told = getattr(error, "format_message", None)
     if callable(told):
         return UsageRefusal(" ".join(str(told()).split()).rstrip("."), "command line", "see python -m extract --help")
-    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] != "extract":
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "extract":
         return EnvironmentRefusal(f"{error.name} is not installed", "Python environment", "pip install -e '.[extract]'")
     full = disk_full(error)
     if full is not None:

@@ -225,11 +225,12 @@ def _parquet(file: Path, longest: int) -> Iterator[Document]:
 
 
 def _check_unpacked(metadata: "FileMetaData", file: Path) -> None:
-    """Refuse a file that says itself that one of its pieces is larger than any text when it is unpacked."""
+    """Refuse a file that says itself that a piece of it is larger than any text when it is unpacked."""
+    # Of a row group as a whole: what Arrow keeps of its columns ends the process where it is damaged.
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for column in map(group.column, range(group.num_columns)):
-            if column.path_in_schema in ("text", "title") and column.total_uncompressed_size > LARGEST_CORPUS:
-                raise CorpusRefusal(f"larger than {LARGEST_CORPUS // 2**20} MiB when it is unpacked", file.name, "give a part of it")
+        if group.total_byte_size > LARGEST_CORPUS:
+            what = f"a row group of more than {LARGEST_CORPUS // 2**20} MiB when it is unpacked"
+            raise CorpusRefusal(what, file.name, "write it in smaller row groups, or give a part of it")
 
 
 def _decoded(data: bytes, file: Path, offset: int) -> str:

@@ -110,12 +110,23 @@ def interrupt(signal_number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def heed() -> list[signal.Signals]:
+    """Take over both signals and give back which: one that is ignored from the start, as by a script's job in the background, stays so."""
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heeded:
+        signal.signal(number, interrupt)
+    return heeded
+
+
 # typer carries its own copy of click and exports the base of its exceptions under no name of its own.
 USAGE_ERROR: type[BaseException] = typer.BadParameter.__mro__[2]
 
 
 def unforeseen(error: Exception) -> Refusal:
-    """An error that nobody turned into a refusal: too little memory or room, or else a bug."""
+    """An error that nobody turned into a refusal: a package that is missing, too little memory or room, or else a bug."""
+    # A package that is there and cannot be loaded has words of its own, and installing it again may not help.
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "report":
+        return EnvironmentRefusal(f"{error.name} is not installed", "environment", "pip install 'headcount[report]'")
     said = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "Out of Memory" in said:
         return EnvironmentRefusal("not enough memory", "this machine", "close other programs, or build on a machine with more")
@@ -136,8 +147,7 @@ def unforeseen(error: Exception) -> Refusal:
 
 def main() -> None:
     """Run the command line: refusals and usage errors are one line on stderr with their exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    heeded = heed()
     debug = "--debug" in sys.argv
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal without the sign for an arrow is no reason to say nothing.
@@ -155,16 +165,13 @@ def main() -> None:
         what = " ".join(message().split()).rstrip(".")
         print(f"error: {what} (command line); fix: see python -m report --help", file=sys.stderr)
         sys.exit(2)
-    except ImportError as error:
-        print(f"error: {error.name} is not installed (environment); fix: pip install 'headcount[report]'", file=sys.stderr)
-        sys.exit(5)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
         if debug:
             traceback.print_exc()
         # Whatever has a query running turns an interruption into an error of its own.
-        asked_to_stop = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        asked_to_stop = any(signal.getsignal(number) is signal.SIG_IGN for number in heeded)
         told = unforeseen(error)
         if not asked_to_stop:
             print(told, file=sys.stderr)

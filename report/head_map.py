@@ -56,6 +56,7 @@ def write_one(pages: Pages, home: Home) -> None:
         slug=home.slug,
         settings=html.escape(script_safe(settings, compact=True)),
         ends=ends,
+        quarantined=pages.ledger.ask("quarantined", run_id=home.run_id),
         layers=layers,
         told=told,
         per_cent=ends["unit"].value == "%",

@@ -32,6 +32,7 @@ def run(ledger: Ledger, run_id: str) -> dict[str, object]:
     return {
         "lead": lead_of(ledger, run_id),
         "coverage": coverage,
+        "quarantined": ledger.ask("quarantined", run_id=run_id),
         "both": both,
         "claims": claims(ledger, run_id, coverage, both),
         "labels": labels,

@@ -1,6 +1,7 @@
 """The places that a build reads and writes: what must hold of them before it begins, and still at its end."""
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,6 +27,7 @@ def refuse_unwritable(target: Path) -> None:
     """Refuse a file that cannot be written, before any work is done."""
     if target.is_dir():
         raise EnvironmentRefusal("is a folder already", target.name, "give it another name")
+    refuse_mount(target, "mount the folder it is to lie in, or give it another name")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):
@@ -35,10 +37,27 @@ def refuse_unwritable(target: Path) -> None:
         raise EnvironmentRefusal(f"cannot write here: {error.strerror}", target.parent.name, fix) from error
 
 
+def refuse_mount(target: Path, fix: str) -> None:
+    """Refuse a place where a file system, a file or a folder is mounted, as containers are given them: nothing can take its place."""
+    if target.is_mount() or str(target) in _mounted():
+        raise EnvironmentRefusal("is a mount point, which cannot be replaced", target.name or str(target), fix)
+
+
+def _mounted() -> set[str]:
+    """Whatever is mounted, also from the same file system, which `is_mount` cannot tell; nothing where the system has no list of it."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return set()
+    # Space, tab, line end and backslash stand in it as three octal digits.
+    return {os.fsdecode(re.sub(rb"\\(\d{3})", lambda found: bytes([int(found[1], 8)]), line.split(b" ")[4])) for line in lines}
+
+
 def refuse_foreign(site: Path) -> None:
     """Refuse a folder that is not an earlier site: it will be replaced as a whole."""
     if site.is_file():
         raise EnvironmentRefusal("is a file already", site.name, "give --out another name")
+    refuse_mount(site, "name a folder in it with --out")
     if site.is_dir() and any(site.iterdir()) and not (site / "facts.json").is_file():
         raise EnvironmentRefusal("the folder holds something else than a site", site.name, "give --out a new or empty folder")
     refuse_unwritable(site.with_suffix(".tmp"))

@@ -125,11 +125,22 @@ def put_in_place(database: Path, published: Path, fresh: Path, site: Path) -> No
 
     A process killed between the two leaves a whole file and a whole site, with its own download, that do not belong together: `report
     check` says so, and the next build mends it."""
+    _settle(fresh)
     with held():
         _put_file(database, published)
         _put_folder(fresh, site)
         for folder in {published.parent, site.parent}:
             _sync(folder)
+
+
+def _settle(fresh: Path) -> None:
+    """Wait until a whole site is on the disk, contents before the folders that name them: the old one is removed right after the exchange,
+    and a power cut must not find the names of the new one without their bytes. Raises OSError where the disk could not take a file."""
+    for folder, _, names in os.walk(fresh, topdown=False):
+        for name in names:
+            with Path(folder, name).open("rb") as file:
+                os.fsync(file.fileno())
+        _sync(Path(folder))
 
 
 def _sync(folder: Path) -> None:
@@ -173,7 +184,8 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM wait until the end; outside of the main thread, which alone is interrupted, nothing changes."""
+    """Inside, Ctrl-C and SIGTERM wait until the end; one that is ignored stays so. Outside of the main thread, which alone is interrupted,
+    nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -182,7 +194,8 @@ def held() -> Iterator[None]:
     def ask(number: int, frame: FrameType | None) -> None:
         asked.append(number)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield
     finally:

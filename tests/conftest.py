@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,13 @@ WORDS = SAMPLE.split()
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Read when torch is loaded: threads that spin while they wait are many times slower where two test processes share two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded() -> None:
+    """Ctrl-C is heeded by what tests start, also where they run in a script's background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -65,6 +65,9 @@ def write_page(pages: Pages, drawing: PairDrawing, author: PairAuthor) -> None:
         description=inert(drawing.chart.description),
         reading=drawing.reading,
         runs=author.runs,
+        quarantined=[
+            author.runs[f"{side}_title"] for side in ("a", "b") if pages.ledger.ask("quarantined", run_id=author.pair[f"run_{side}"])
+        ],
         whole=author.whole,
         figures=author.figures,
         matrix=matrix(author.cells),

@@ -40,6 +40,7 @@ def write(pages: Pages, answers: HomeAnswers) -> None:
         title=inert(title_of(answers)),
         run=inert(answers.home.run_id),
         slug=answers.home.slug,
+        quarantined=any(pages.ledger.ask("quarantined", run_id=str(run["run_id"])) for run in answers.runs),
         measures=[{name: inert(str(row[name]), "_") for name in ("measure", "title", "unit")} for row in chosen(answers)],
         placeholder=PLACEHOLDER,
         labelled=bool(pages.ledger.connection.execute("select 1 from head_label where run_id = $1", [answers.home.run_id]).fetchone()),

@@ -112,6 +112,16 @@ def test_a_module_of_our_own_that_is_missing_is_a_bug(capsys: Said, monkeypatch:
     assert refused(capsys, "choose")[0] == 1
 
 
+def test_a_package_that_does_not_load_is_not_told_as_missing(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ModuleNotFoundError("libc.so.9: no such file")
+
+    monkeypatch.setattr(device, "default_run", broken)
+    code, line = refused(capsys, "choose")
+    assert code == 1
+    assert line.startswith("error: ModuleNotFoundError: libc.so.9: no such file (test_cli.py, line ")
+
+
 def test_the_next_command_names_the_interpreter_as_it_must_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))

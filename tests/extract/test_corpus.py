@@ -192,8 +192,13 @@ def test_a_small_parquet_file_that_unpacks_into_a_large_text_is_refused_before_i
     named_often = pa.table({"text": pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array([long]))})
     for name, table, dictionary, told in (
         ("a.parquet", named_often, True, "the text is longer than 4194304 characters"),
-        ("b.parquet", pa.table({"text": [long] * 20}), False, "larger than 4 MiB when it is unpacked"),
-        ("c.parquet", pa.table({"text": ["short"] * 20, "title": [long] * 20}), False, "larger than 4 MiB when it is unpacked"),
+        ("b.parquet", pa.table({"text": [long] * 20}), False, "a row group of more than 4 MiB when it is unpacked"),
+        (
+            "c.parquet",
+            pa.table({"text": ["short"] * 20, "title": [long] * 20}),
+            False,
+            "a row group of more than 4 MiB when it is unpacked",
+        ),
     ):
         path = tmp_path / name
         pyarrow.parquet.write_table(table, path, compression="zstd", use_dictionary=dictionary, store_schema=False)

@@ -24,3 +24,18 @@ def test_an_outer_stop_knows_that_the_inner_one_was_asked() -> None:
             signal.raise_signal(signal.SIGINT)
         # Raises nothing: what follows the first signal is not torn by a second.
         signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_that_is_ignored_from_the_start_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        try:
+            with Stop():
+                signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            pytest.fail("it was taken over")
+        with pytest.raises(KeyboardInterrupt), Stop():
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

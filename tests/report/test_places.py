@@ -1,5 +1,8 @@
 """What a build asks of the places it reads and writes."""
 
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,44 @@ def test_a_disk_with_too_little_room_is_refused_before_anything_is_made(tmp_path
         file.truncate(2**43)
     with pytest.raises(EnvironmentRefusal, match=r"MiB are free, the build may need .*the last good site stands"):
         places.check_space(tmp_path, tmp_path / "counters.duckdb")
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[..., Path]]:
+    """Mounts something over a path."""
+    mounted: list[Path] = []
+
+    def over(target: Path, *how: str) -> Path:
+        done = subprocess.run(["mount", *how, str(target)], capture_output=True, text=True, check=False) if shutil.which("mount") else None
+        if done is None or done.returncode:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.strip() if done else 'there is no mount'}")
+        mounted.append(target)
+        return target
+
+    yield over
+    for target in mounted:
+        subprocess.run(["umount", str(target)], check=True)
+
+
+@pytest.mark.parametrize("kind", ["another file system", "a folder of the same one"])
+def test_a_site_that_is_a_mount_point_is_refused_before_the_published_file_is_replaced(
+    tmp_path: Path, mount: Callable[..., Path], kind: str
+) -> None:
+    path, published, site = write_counters(tmp_path / "counters.duckdb", PLANTED), tmp_path / "headcount.duckdb", tmp_path / "my site"
+    for folder in (site, tmp_path / "kept elsewhere"):
+        folder.mkdir()
+    how = ("-t", "tmpfs", "tmpfs") if kind == "another file system" else ("--bind", str(tmp_path / "kept elsewhere"))
+    mount(site, *how)
+    published.write_text("the last good one")
+    with pytest.raises(EnvironmentRefusal, match=r"is a mount point, .* \(my site\); fix: name a folder in it with --out$"):
+        build(path, site, published, figures_of(tmp_path))
+    assert published.read_text() == "the last good one"
+    places.refuse_foreign(site / "site")
+
+
+def test_a_published_file_that_is_a_mount_point_is_refused_too(tmp_path: Path, mount: Callable[..., Path]) -> None:
+    for name in ("headcount.duckdb", "kept elsewhere"):
+        (tmp_path / name).touch()
+    mount(tmp_path / "headcount.duckdb", "--bind", str(tmp_path / "kept elsewhere"))
+    with pytest.raises(EnvironmentRefusal, match=r"is a mount point, .* \(headcount.duckdb\); fix: mount the folder"):
+        places.refuse_unwritable(tmp_path / "headcount.duckdb")

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,8 @@ def make(work: Path) -> tuple[Path, Path]:
     (work / "headcount.duckdb").write_text("new")
     (work / "site").mkdir()
     (work / "site" / "index.html").write_text("new")
+    (work / "site" / "docs").mkdir()
+    (work / "site" / "docs" / "page.html").write_text("new")
     return work / "headcount.duckdb", work / "site"
 
 
@@ -53,7 +56,27 @@ def test_the_folders_of_both_are_on_the_disk_at_the_end(site: Path, monkeypatch:
     with workplace(site) as work:
         database, fresh = make(work)
         put_in_place(database, results / "headcount.duckdb", fresh, site)
-        assert sorted(synced) == sorted(folder.stat().st_ino for folder in (results, site.parent))
+        assert sorted(synced[-2:]) == sorted(folder.stat().st_ino for folder in (results, site.parent))
+
+
+def test_all_of_the_new_site_is_on_the_disk_before_it_takes_a_place_and_the_old_one_is_removed(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, replace, exchange, remove = os.fsync, Path.replace, replacing._exchanged, replacing.shutil.rmtree
+
+    def around(step: str, do: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given, **options: (steps.append(step), do(*given, **options))[1]
+
+    with workplace(site) as work:
+        database, fresh = make(work)
+        place = {path.stat().st_ino: path.name for path in (fresh, *fresh.rglob("*"), site.parent)}
+        monkeypatch.setattr(replacing.os, "fsync", lambda handle: (steps.append(place[os.fstat(handle).st_ino]), fsync(handle))[1])
+        monkeypatch.setattr(Path, "replace", around("file", replace))
+        monkeypatch.setattr(replacing, "_exchanged", around("exchange", exchange))
+        monkeypatch.setattr(replacing.shutil, "rmtree", around("removal", remove))
+        put_in_place(database, site.with_name("headcount.duckdb"), fresh, site)
+    assert steps == ["page.html", "docs", "index.html", "site", "file", "exchange", site.parent.name, "removal"]
 
 
 def test_where_folders_can_be_exchanged_there_is_no_moment_without_a_site(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +204,17 @@ def test_a_signal_while_the_workplace_is_cleared_waits_until_it_is_gone(site: Pa
         make(work)
         monkeypatch.setattr(replacing, "_clear", interrupted)
     assert names(site.parent) == ["site"]
+
+
+def test_a_signal_that_is_ignored_stays_so_while_both_are_put_in_place() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with replacing.held():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert callable(signal.getsignal(signal.SIGTERM))
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_file_on_another_file_system_is_copied_beside_its_target_first(site: Path) -> None:
