@@ -54,10 +54,10 @@ publish-check: .venv/dev  ## look at every kind of page of SITE=site in a browse
 attack: .venv/dev  ## change a site and its file in hundreds of ways: report check must see each
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m attack tests/report
 
-# Whatever comes out of all trials is kept, and the page shows it.
+# Whatever comes out of all trials is kept, and the page shows it. Not before the end: what lies in docs/ is part of the sites that are built.
 torture: .venv/dev  ## kill, fill, flip and feed what is hostile: all trials (SMALL=1: a few of each, nothing recorded)
-	@code=0; $(BIN)/python -m pytest -n 2 --dist loadfile tests/torture $(if $(SMALL),,--whole --record docs/data/torture) || code=$$?; \
-	$(if $(SMALL),,$(BIN)/python tests/torture/page.py docs/data/torture > docs/torture.md;) exit $$code
+	@$(if $(SMALL),,rm -rf build/torture;) code=0; $(BIN)/python -m pytest -n 2 --dist loadfile tests/torture $(if $(SMALL),,--whole --record build/torture) || code=$$?; \
+	$(if $(SMALL),,rm -rf docs/data/torture && cp -r build/torture docs/data/torture && $(BIN)/python tests/torture/page.py docs/data/torture > docs/torture.md;) exit $$code
 
 serve: .venv/report  ## show site/ on this machine (PORT=8000)
 	@$(BIN)/python -m report serve site --port $(PORT)

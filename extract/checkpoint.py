@@ -15,6 +15,9 @@ from extract.progress import quiet_transformers
 if TYPE_CHECKING:
     import transformers
 
+# Tokens, as transformers itself writes that there is no limit.
+NO_LIMIT = 10**30
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -126,7 +129,12 @@ def _tokenizer(located: Located) -> "transformers.PreTrainedTokenizerBase":
 
     try:
         with quiet_transformers():
-            return AutoTokenizer.from_pretrained(located.folder, trust_remote_code=False, local_files_only=True)
+            tokenizer: transformers.PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+                located.folder, trust_remote_code=False, local_files_only=True
+            )
     # The tokenizers library raises plain Exception for a file that it cannot read.
     except Exception as error:
         raise ModelRefusal(f"the tokenizer cannot be loaded: {first_line(error)}", located.name, "download tokenizer.json again") from error
+    # Whole texts are read and windows cut out of them: no length is asked for, and a file may give anything for one.
+    tokenizer.model_max_length = NO_LIMIT
+    return tokenizer

@@ -185,6 +185,13 @@ def test_a_tokenizer_of_another_model_is_refused(make_checkpoint: Make) -> None:
     assert "the tokenizer has ids up to 299, the model 200 embeddings" in refused(make_checkpoint(vocab_size=200))
 
 
+@pytest.mark.parametrize("length", [{}, "", [1], 3])
+def test_whatever_length_a_tokenizer_asks_for_whole_texts_are_read(make_checkpoint: Make, length: object) -> None:
+    folder = make_checkpoint()
+    change(folder / "tokenizer_config.json", model_max_length=length)
+    assert len(open_checkpoint(locate(str(folder)), 32).tokenizer("the king and the river " * 20)["input_ids"]) > 20
+
+
 def test_a_checkpoint_without_a_readable_tokenizer_is_refused(make_checkpoint: Make) -> None:
     folder = make_checkpoint()
     (folder / "tokenizer.json").write_text("{", encoding="utf-8")
