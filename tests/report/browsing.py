@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route
 
+from report import console_files
+from report.errors import EnvironmentRefusal
 from report.serve import Quiet
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -20,6 +22,16 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 if CHROMIUM is None and os.environ.get("CI"):
     raise RuntimeError("CI must look at the pages in a browser: apt-get install chromium")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the pages in a browser")
+
+
+def fetch_console_engine() -> None:
+    """Have the engine of the console at hand; where it cannot be had, skip with the reason, or fail where CI is set."""
+    try:
+        console_files.fetch()
+    except EnvironmentRefusal as refusal:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the console's engine cannot be had here: {refusal.what}")
 
 
 def served(site: Path) -> Iterator[str]:

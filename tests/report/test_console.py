@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import duckdb
 import pytest
-from browsing import Watched, needs_browser, visiting
+from browsing import Watched, fetch_console_engine, needs_browser, visiting
 from planting import ROOT, figures_of
 from playwright.sync_api import Browser, Page, expect
 from serving import serving
@@ -32,12 +32,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def site(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """A small site with a console."""
-    try:
-        console_files.fetch()
-    except EnvironmentRefusal as refusal:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"the console's engine cannot be had here: {refusal.what}")
+    fetch_console_engine()
     folder = tmp_path_factory.mktemp("console")
     return build(planted_counters, folder / "site", folder / "headcount.duckdb", figures_of(folder), Options(console=True))
 

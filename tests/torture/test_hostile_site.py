@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,15 +11,13 @@ from xml.etree import ElementTree
 import duckdb
 import pytest
 import yaml
-from browsing import CHROMIUM, FLAGS, Watched, needs_browser, served, visiting
+from browsing import CHROMIUM, FLAGS, Watched, fetch_console_engine, needs_browser, served, visiting
 from hostile_text import COLUMNS, HOSTILE, NAME, SHOWN, TITLE_SHOWN, TITLES, counters_of, figures_with, harmless, shown
 from playwright.sync_api import Browser, sync_playwright
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 from serving import serving
 
-from report import console_files
 from report.build import Built, Options, build
-from report.errors import EnvironmentRefusal
 
 TITLE = "A site of text that attacks, in a real browser"
 Record = Callable[[str, str], None]
@@ -115,12 +112,7 @@ def with_console(hostile: Built, tmp_path_factory: pytest.TempPathFactory, whole
     """The published file built again with a console."""
     if not whole:
         pytest.skip("the console's engine of forty megabytes is loaded in the whole form alone")
-    try:
-        console_files.fetch()
-    except EnvironmentRefusal as refusal:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"the console's engine cannot be had here: {refusal.what}")
+    fetch_console_engine()
     folder = tmp_path_factory.mktemp("console")
     figures = hostile.published.with_name("figures")
     return build(hostile.published, folder / "site", folder / "headcount.duckdb", figures, Options(console=True))
