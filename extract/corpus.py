@@ -10,19 +10,14 @@ keeps a local path: a corpus is known by the name of its file or folder."""
 import dataclasses
 import glob
 import hashlib
-import itertools
 import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from extract import assets, fingerprint, standard_library
+from extract import assets, fingerprint, parquet_text, standard_library
 from extract.config import RunConfig, is_hidden
 from extract.errors import CorpusRefusal
-
-if TYPE_CHECKING:
-    from pyarrow.parquet import FileMetaData
 
 READ = (".txt", ".jsonl", ".parquet")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz", ".lz4", ".br")
@@ -139,7 +134,10 @@ def _check_kind(file: Path) -> None:
 def _documents(file: Path, longest: int) -> Iterator[Document]:
     try:
         kind = file.suffix.lower()
-        yield from {".txt": _plain, ".jsonl": _json_lines, ".parquet": _parquet}[kind](file, longest)
+        if kind == ".parquet":
+            yield from parquet_text.documents(file, LARGEST_CORPUS)
+        else:
+            yield from {".txt": _plain, ".jsonl": _json_lines}[kind](file, longest)
     except OSError as error:
         raise _unreadable(error, file) from error
 
@@ -197,40 +195,6 @@ def _document_of(line: str, where: str) -> Document:
     if not isinstance(text, str):
         raise CorpusRefusal('no text under the key "text"', where, 'write one object per line, {"text": "..."}')
     return text, document.get("title")
-
-
-def _parquet(file: Path, longest: int) -> Iterator[Document]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(file) as told_of:
-            schema, metadata = told_of.schema_arrow, told_of.metadata
-        # A title that is no text is left out anyway.
-        columns = [name for name in ("text", "title") if schema.names.count(name) == 1 and pyarrow.types.is_string(schema.field(name).type)]
-        if "text" not in columns:
-            raise CorpusRefusal('no column "text" of strings', file.name, "name the column text")
-        _check_unpacked(metadata, file)
-        # As dictionaries: a text that is named a million times is held once.
-        with parquet.ParquetFile(file, read_dictionary=columns) as table:
-            for batch in table.iter_batches(batch_size=1024, columns=columns):
-                titles = batch["title"] if "title" in columns else itertools.repeat(pyarrow.scalar(None))
-                yield from ((text.as_py(), title.as_py()) for text, title in zip(batch["text"], titles, strict=False) if text.is_valid)
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        # What the system says of a file has a number; what Arrow says of its content has none.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        told = next(iter(str(error).splitlines()), type(error).__name__)
-        raise CorpusRefusal(f"not a Parquet file: {told}", file.name, "write it again") from error
-
-
-def _check_unpacked(metadata: "FileMetaData", file: Path) -> None:
-    """Refuse a file that says itself that a piece of it is larger than any text when it is unpacked."""
-    # Of a row group as a whole: what Arrow keeps of its columns ends the process where it is damaged.
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        if group.total_byte_size > LARGEST_CORPUS:
-            what = f"a row group of more than {LARGEST_CORPUS // 2**20} MiB when it is unpacked"
-            raise CorpusRefusal(what, file.name, "write it in smaller row groups, or give a part of it")
 
 
 def _decoded(data: bytes, file: Path, offset: int) -> str:
