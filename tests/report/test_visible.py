@@ -81,8 +81,10 @@ def test_a_bar_is_told_by_the_end_of_its_label_whatever_its_names_hold() -> None
 
 
 @pytest.mark.parametrize("address", ["", "https://example.org/headcount/", "http://127.0.0.1:8000", "https://x.example/~me/a%20b/"])
-def test_an_address_of_the_web_is_taken(address: str) -> None:
+def test_an_address_of_the_web_is_taken_and_not_with_a_tag_after_it(address: str) -> None:
     site_address.refuse_other(address)
+    with pytest.raises(UsageRefusal, match="is no address of a site"):
+        site_address.refuse_other(f"{address}<b>")
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "https://x.example/<b>", 'https://x.example/"', "example.org", "https://x\n/"])
