@@ -35,10 +35,7 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
     Raises ModelRefusal for an architecture that cannot be measured or a tokenizer of another model, UsageRefusal where `window` tokens
     are more than the model's context."""
     config = _config(located)
-    try:
-        shape = families.shape(config)
-    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
-        raise ModelRefusal(f"config.json cannot be used: {first_line(error)}", located.name, "download it again") from error
+    shape = _shape(config, located)
     if window > shape.context:
         raise UsageRefusal(f"window {window} > {shape.context}", located.name, f"--window {shape.context} or less")
     tokenizer = _tokenizer(located)
@@ -48,6 +45,18 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
         raise ModelRefusal(what, located.name, "use the model's own tokenizer")
     check_sizes(config, shape, weights_of(located.weights), located.name)
     return Checkpoint(located, config, tokenizer, shape)
+
+
+def shape_of(located: Located) -> families.HeadShape:
+    """The sizes that the configuration promises. Raises ModelRefusal for an architecture that cannot be measured."""
+    return _shape(_config(located), located)
+
+
+def _shape(config: "transformers.PreTrainedConfig", located: Located) -> families.HeadShape:
+    try:
+        return families.shape(config)
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise ModelRefusal(f"config.json cannot be used: {first_line(error)}", located.name, "download it again") from error
 
 
 def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTrainedModel":

@@ -54,6 +54,20 @@ def text_rows(
     return {name: _table(rows) for name, rows in (("example_token", texts), ("window_document", documents)) if rows}
 
 
+def kept_rows(examples: pa.Table, text: Rows, window: int, numbers: range) -> Rows:
+    """Of a shard's `text_rows`, those that belong to these of its examples; `window` in tokens, `numbers` the shard's windows."""
+    rows = dict(text)
+    kept = _around(examples, (len(numbers), window), numbers)
+    shown = np.logical_or.reduce(kept, 1)
+    if "example_token" in text:
+        at, position = (np.array(text["example_token"].column(name)) for name in ("window", "position"))
+        rows["example_token"] = text["example_token"].filter(pa.array(kept[at - numbers.start, position]))
+    if "window_document" in text:
+        at = np.array(text["window_document"].column("window"))
+        rows["window_document"] = text["window_document"].filter(pa.array(shown[at - numbers.start]))
+    return rows
+
+
 def _around(examples: pa.Table, shape: tuple[int, ...], numbers: range) -> Bool[np.ndarray, "windows window"]:
     """The positions whose text is kept."""
     kept = np.zeros(shape, dtype=bool)

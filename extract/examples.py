@@ -1,8 +1,8 @@
-"""Where a head fires: of every head the scored tokens with the largest r, and some drawn at random from each band of r.
+"""Where a head fires: of every head the scored tokens with the largest r, and some drawn at random from each band of r, shard by shard.
 
 Taken in the same pass as the measures. Every token has a number of its own for every head, a keyed hash of the run's seed, the window, the
 position, the layer and the head; the least numbers of a band are a uniform sample of it without replacement, whatever the order of windows
-and the size of batches. Nearly every token is turned away by one comparison with what is kept already."""
+and the size of batches. Once a shard has filled its places, nearly every token is turned away by one comparison."""
 
 import functools
 from collections.abc import Callable
@@ -24,14 +24,10 @@ _EDGES = torch.tensor([band.low for band in BANDS[1:]], dtype=torch.float64)
 
 
 class Examples:
-    """The examples of a run so far. A copy is filled while a shard is measured, and takes its place when the shard is committed."""
+    """The examples of a shard, filled while it is measured; run_examples.py makes the run's of them."""
 
     def __init__(self, seed: int, reservoirs: Reservoirs) -> None:
         self._seed, self._kept = seed, reservoirs
-
-    def copy(self) -> "Examples":
-        """The same, to be filled further."""
-        return Examples(self._seed, self._kept.copy())
 
     def taking(self, first_window: int) -> Receiver:
         """The receiver of one forward over consecutive windows of the run, from `first_window` on."""
@@ -67,31 +63,15 @@ class Examples:
             rows[head, kind, slot, SOURCE] = torch.where(attention == most[:, None], key, len(key)).amin(-1).long()
             rows[head, kind, slot, ATTENTION] = most.double().view(torch.int64)
 
-    def to_table(self, run_id: str, shard: int, windows: range) -> pa.Table:
-        """Rows of table `example` for the examples that lie in a shard's windows."""
+    def to_table(self, run_id: str, shard: int) -> pa.Table:
+        """Rows of table `example`."""
         cells, rows = (part.numpy() for part in self._kept.filled())
-        inside = (rows[:, PLACE] >> 32 >= windows.start) & (rows[:, PLACE] >> 32 < windows.stop)
-        (layer, head, kind), rows = cells[inside].astype(np.int32).T, np.ascontiguousarray(rows[inside].T)
+        (layer, head, kind), rows = cells.astype(np.int32).T, np.ascontiguousarray(rows.T)
         columns = {"layer": layer, "head": head, "kind": np.array([kind.name for kind in KINDS])[kind].tolist()}
         columns |= {"window": (rows[PLACE] >> 32).astype(np.int32), "position": (rows[PLACE] & 0xFFFFFFFF).astype(np.int32)}
         columns |= {"relative_norm": rows[NORM].view(np.float64), "draw": rows[DRAW], "source_position": rows[SOURCE].astype(np.int32)}
         columns |= {"source_attention": rows[ATTENTION].view(np.float64)}
         return pa.table({"run_id": pa.repeat(run_id, rows.shape[1]), "shard": pa.repeat(shard, rows.shape[1]), **columns})
-
-
-def restored(seed: int, layers: int, heads: int, device: str, table: pa.Table) -> Examples:
-    """The examples of a run that has been begun, from its rows in table `example`."""
-    kept = Reservoirs.empty(layers, heads, device)
-    ordinals = {kind.name: ordinal for ordinal, kind in enumerate(KINDS)}
-    kind = torch.tensor([ordinals[name] for name in table.column("kind").to_pylist()], dtype=torch.int64)
-    names = ("layer", "head", "window", "position", "draw", "relative_norm", "source_position", "source_attention")
-    layer, head, window, position, draw, norm, source, attention = (torch.tensor(table.column(name).to_numpy()) for name in names)
-    rows = rows_of(kind, window.long(), position.long(), draw, norm)
-    rows[:, SOURCE], rows[:, ATTENTION] = source.long(), attention.view(torch.int64)
-    for number in range(layers):
-        here = layer == number
-        kept.insert(number, head[here].long().to(device), kind[here].to(device), rows[here].to(device))
-    return Examples(seed, kept)
 
 
 def place_keys(seed: int, windows: range, scored: int, device: str | torch.device) -> PlaceKeys:

@@ -53,8 +53,8 @@ class Loaded:
         return self.cut.windows[numbers.start : numbers.stop]
 
 
-def load(config: RunConfig, located: Located, row: dict[str, object], out: Path, shards: int) -> Loaded:
-    """Read the text, load the model and prove it; `row` says what the run is known by, `shards` how many are still to be written to `out`.
+def load(config: RunConfig, located: Located, row: dict[str, object]) -> Loaded:
+    """Read the text, load the model and prove it; `row` says what the run is known by.
 
     Raises a Refusal of what cannot be used, before the model is loaded wherever that can be told before."""
     from extract import checkpoint, repeated
@@ -62,7 +62,6 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
 
     opened = checkpoint.open_checkpoint(located, config.window)
     repeated.check(config, opened)
-    check_space(out, space(config, opened.shape.layers * opened.shape.heads, shards) + to_publish(out))
     text = corpus.read(config.corpus, config.max_line_bytes)
     if text.sha256 != row["corpus_sha256"]:
         raise CorpusRefusal("the text changed while it was read", text.name, "run the same command again")
@@ -73,6 +72,14 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
         with failures_told(), must_fit():
             kernel = self_test(model, to_tensor(windows.windows[:1]))
     return Loaded(config, opened, model, kernel, text, windows)
+
+
+def check_room(config: RunConfig, located: Located, out: Path, shards: int) -> None:
+    """Refuse where the disk has no room for so many shards of the run. Raises EnvironmentRefusal, and what `open_checkpoint` raises."""
+    from extract.checkpoint import shape_of
+
+    shape = shape_of(located)
+    check_space(out, space(config, shape.layers * shape.heads, shards) + to_publish(out))
 
 
 def space(config: RunConfig, heads: int, shards: int) -> int:

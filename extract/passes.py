@@ -14,6 +14,7 @@ from extract.loading import Loaded, to_tensor
 from extract.measures import HELD_OUT, NATURAL, REPEATED, WEIGHTS
 from extract.progress import say
 from extract.repeated import repeated_windows
+from extract.reservoir import Reservoirs
 from extract.sums import ShardSums
 
 Means = Float64[Tensor, "layer head rank"]
@@ -33,19 +34,20 @@ def mean_outputs(loaded: Loaded) -> Means:
     return torch.stack(means).mean(0)
 
 
-def measure_shard(loaded: Loaded, shard: int, means: Means, examples: Examples, batch: int) -> tuple[ShardSums, Examples, int]:
-    """The sums of one shard, the run's examples with those of the shard, and the batch that fitted into the memory: halved until it does.
+def measure_shard(loaded: Loaded, shard: int, means: Means, batch: int) -> tuple[ShardSums, Examples, int]:
+    """The sums and examples of one shard, and the batch that fitted into the memory: halved until it does.
 
     Raises EnvironmentRefusal where the device fails or not even one window fits, ModelRefusal and NotFinite as `measure_windows`."""
     while True:
-        sums, taken = ShardSums(loaded.checkpoint.shape.layers, loaded.checkpoint.shape.heads), examples.copy()
+        layers, heads = loaded.checkpoint.shape.layers, loaded.checkpoint.shape.heads
+        sums, examples = ShardSums(layers, heads), Examples(loaded.config.seed, Reservoirs.empty(layers, heads, loaded.model.device))
         try:
             with failures_told():
-                _measure_text(loaded, shard, means, taken, batch, sums)
+                _measure_text(loaded, shard, means, examples, batch, sums)
                 _measure_repeated(loaded, shard, means, batch, sums)
                 if shard == 0:
                     _measure_held_out(loaded, means, sums)
-            return sums, taken, batch
+            return sums, examples, batch
         except torch.OutOfMemoryError as error:
             if min(batch, len(loaded.config.windows_of_shard(shard))) == 1:
                 raise too_large() from error

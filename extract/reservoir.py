@@ -82,10 +82,6 @@ class Reservoirs:
         there = rows[..., PLACE] != _EMPTY
         return there.nonzero()[:, :3], rows[there]
 
-    def copy(self) -> "Reservoirs":
-        """The same, to be changed without changing these."""
-        return Reservoirs(self.rows.clone())
-
 
 def rows_of(
     kind: Int64[Tensor, " n"],

@@ -23,7 +23,7 @@ from extract.config import RunConfig
 from extract.errors import CorpusRefusal, DatabaseRefusal
 from extract.identity import check_same, check_same_versions, describe, versions
 from extract.interrupt import Interrupted, Stop, obeyed
-from extract.loading import Loaded, Windows, load, to_tensor
+from extract.loading import Loaded, Windows, check_room, load, to_tensor
 from extract.next_command import typed
 from extract.progress import bar, say, waiting
 from extract.store import Rows, Store
@@ -146,7 +146,8 @@ def _prepared(job: Job, store: Store) -> tuple[Windows, "Work"]:
     from extract.calibration.observed import means
     from extract.calibration.window import Work
 
-    loaded = load(job.config, job.located, job.row | {"device": job.device}, store.out, 1)
+    check_room(job.config, job.located, store.out, 1)
+    loaded = load(job.config, job.located, job.row | {"device": job.device})
     windows = _further_windows(loaded, job.settings)
     with waiting("measuring the held-out windows"), device.failures_told(), device.must_fit():
         averages = means(loaded.model, to_tensor(loaded.calibration))

@@ -12,7 +12,9 @@ from extract import passes
 from extract.attention import measure_windows
 from extract.config import RunConfig
 from extract.interrupt import Interrupted
-from extract.run import Job, _batch, _plan, measure
+from extract.job import Job
+from extract.job import plan as planned
+from extract.run import measure
 from extract.store import Store
 
 
@@ -22,7 +24,7 @@ def plan(out: Path) -> Callable[[RunConfig], Job]:
 
     def make(config: RunConfig) -> Job:
         with Store(out) as store:
-            return _plan(config, store, must_resume=False, retry_quarantined=False)
+            return planned(config, store)
 
     return make
 
@@ -37,13 +39,13 @@ def test_a_run_that_asks_for_no_batch_takes_what_keeps_its_device_busy(
     """1,024 tokens per pass on a processor, 8,192 on a GPU, and one window at least."""
     job = plan(replace(config, window=window, device=device))
     assert (job.row["device"], job.begun) == (device, False)
-    assert _batch(job) == batch
+    assert job.batch == batch
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_the_batch_that_is_asked_for_wins_over_the_device(config: RunConfig, plan: Callable[[RunConfig], Job], device: str) -> None:
     for batch in (1, 3, 500):
-        assert _batch(plan(replace(config, device=device, batch=batch))) == batch
+        assert plan(replace(config, device=device, batch=batch)).batch == batch
 
 
 @pytest.mark.parametrize("asked", [8, None])
@@ -77,7 +79,7 @@ def test_a_run_that_has_begun_keeps_the_batch_that_fitted_then(
     assert began == [asked or 32, 2]
     job = plan(config)
     assert (job.begun, job.missing, job.row["batch_windows"]) == (True, (1,), 2)
-    assert _batch(job) == 2
+    assert job.batch == 2
     monkeypatch.setattr(passes, "measure_shard", real)
     monkeypatch.setattr(extract.attention, "measure_windows", counted)
     measure(config, out, must_resume=True)

@@ -18,10 +18,11 @@ from transformers import PreTrainedModel
 
 from extract.attention import visit_layers
 from extract.config import RunConfig
-from extract.examples import Examples, draws, mixed, place_keys, restored
+from extract.examples import Examples, draws, mixed, place_keys
 from extract.layer_heads import LayerHeads
 from extract.reservoir import BANDS, KEPT, KINDS, UNKNOWN, Reservoirs, rows_of
 from extract.run import measure
+from extract.run_examples import RunExamples
 
 LENGTH = 40
 ORDER = ["layer", "head", "kind", "window", "position"]
@@ -39,8 +40,8 @@ def take(model: PreTrainedModel, tokens: Tensor, examples: Examples, first: int,
     return examples
 
 
-def rows(examples: Examples, windows: int) -> list[dict[str, object]]:
-    return examples.to_table("r", 0, range(windows)).select(KEYS).to_pylist()
+def rows(examples: Examples) -> list[dict[str, object]]:
+    return examples.to_table("r", 0).select(KEYS).to_pylist()
 
 
 def by_place(table: list[dict[str, object]]) -> list[tuple[object, ...]]:
@@ -70,34 +71,28 @@ def test_the_examples_are_those_of_a_sort_over_every_value(toy: PreTrainedModel,
     tokens = windows(6, LENGTH)
     expected = brute_force(toy, tokens)
     assert len({kind for _, _, kind, _, _ in expected}) > 4
-    assert by_place(rows(take(toy, tokens, empty(toy), 0, 1), 6)) == expected
+    assert by_place(rows(take(toy, tokens, empty(toy), 0, 1))) == expected
 
 
 def test_neither_batch_nor_the_order_of_the_shards_nor_an_interruption_shows(
     toy: PreTrainedModel, windows: Callable[[int, int], Tensor]
 ) -> None:
     tokens = windows(9, LENGTH)
-    whole = rows(take(toy, tokens, empty(toy), 0, 1), 9)
+    whole = rows(take(toy, tokens, empty(toy), 0, 1))
     for batch in (2, 4, 9):
-        assert by_place(rows(take(toy, tokens, empty(toy), 0, batch), 9)) == by_place(whole)
-    examples = empty(toy)
-    committed: list[pa.Table] = []
+        assert by_place(rows(take(toy, tokens, empty(toy), 0, batch))) == by_place(whole)
     shape = (toy.config.num_hidden_layers, toy.config.num_attention_heads)
+    committed: list[pa.Table] = []
     for first in (6, 0, 3):
-        examples = take(toy, tokens[first : first + 3], examples.copy(), first, 1)
-        committed.append(examples.to_table("r", first // 3, range(first, first + 3)))
         # As after an interruption: nothing is known but the rows of the shards that were committed.
-        examples = restored(7, *shape, "cpu", pa.concat_tables(committed))
-    assert rows(examples, 9) == whole
+        kept = RunExamples(*shape)
+        if committed:
+            kept.take(pa.concat_tables(committed))
+        found = take(toy, tokens[first : first + 3], empty(toy), first, 1).to_table("r", first // 3)
+        committed.append(kept.take(found))
+        assert committed[-1].num_rows <= found.num_rows
+    assert by_place(rows(Examples(7, Reservoirs(kept.rows)))) == by_place(whole)
     assert sum(table.num_rows for table in committed) > len(whole)
-
-
-def test_a_copy_that_is_given_up_leaves_no_examples(toy: PreTrainedModel, windows: Callable[[int, int], Tensor]) -> None:
-    tokens = windows(4, LENGTH)
-    examples = take(toy, tokens[:2], empty(toy), 0, 2)
-    before = rows(examples, 4)
-    take(toy, tokens[2:], examples.copy(), 2, 2)
-    assert rows(examples, 4) == before
 
 
 def test_the_source_is_the_greatest_weight_of_the_models_own_row_and_the_first_of_equals(
@@ -105,7 +100,7 @@ def test_the_source_is_the_greatest_weight_of_the_models_own_row_and_the_first_o
 ) -> None:
     tokens = windows(4, LENGTH)
     own = [layer.p for layer in eager(toy, tokens)]
-    for row in rows(take(toy, tokens, empty(toy), 0, 2), 4):
+    for row in rows(take(toy, tokens, empty(toy), 0, 2)):
         p = own[row["layer"]][row["window"], row["head"], row["position"]]
         assert p[row["source_position"]] >= p.max() - 1e-6
         assert row["source_attention"] == pytest.approx(float(p.max()), abs=1e-5)
@@ -116,7 +111,7 @@ def test_a_head_that_attends_evenly_has_the_first_position_as_its_source(gpt2_ma
     with torch.no_grad():
         model.base_model.h[0].attn.c_attn.weight[:, :16] = 0
         model.base_model.h[0].attn.c_attn.bias[:16] = 0
-    found = rows(take(model, torch.randint(0, 101, (1, 20)), empty(model), 0, 1), 1)
+    found = rows(take(model, torch.randint(0, 101, (1, 20)), empty(model), 0, 1))
     assert {row["source_position"] for row in found} == {0}
     assert all(row["source_attention"] == pytest.approx(1 / (row["position"] + 1)) for row in found)
 
@@ -125,7 +120,7 @@ def test_where_no_head_writes_the_largest_are_the_first_tokens(gpt2_maker: Calla
     model = gpt2_maker(layers=1, heads=2, width=8)
     with torch.no_grad():
         model.base_model.h[0].attn.c_proj.weight.zero_()
-    found = rows(take(model, torch.randint(0, 101, (3, 9)), empty(model), 0, 2), 3)
+    found = rows(take(model, torch.randint(0, 101, (3, 9)), empty(model), 0, 2))
     largest = [(row["window"], row["position"]) for row in found if row["kind"] == "largest" and row["head"] == 1]
     assert sorted(largest) == [(w, i) for w in range(3) for i in range(1, 9)][:KEPT]
     assert {row["relative_norm"] for row in found} == {0.0}
@@ -203,7 +198,7 @@ def test_a_token_of_each_band_stands_in_its_band_and_an_edge_belongs_to_the_band
     toy: PreTrainedModel, windows: Callable[[int, int], Tensor]
 ) -> None:
     bands = {kind.name: kind for kind in KINDS}
-    for row in rows(take(toy, windows(3, LENGTH), empty(toy), 0, 3), 3):
+    for row in rows(take(toy, windows(3, LENGTH), empty(toy), 0, 3)):
         assert bands[row["kind"]].low <= row["relative_norm"] < bands[row["kind"]].high
     assert [(band.low, band.high) for band in BANDS][:4] == [(0, 0.25), (0.25, 0.5), (0.5, 1), (1, 2)]
     examples = empty(toy)
@@ -213,7 +208,7 @@ def test_a_token_of_each_band_stands_in_its_band_and_an_edge_belongs_to_the_band
         examples.taking(0)(heads)
 
     visit_layers(toy, windows(1, LENGTH), on_the_edge)
-    assert {row["kind"] for row in rows(examples, 1)} == {"largest", "band_2"}
+    assert {row["kind"] for row in rows(examples)} == {"largest", "band_2"}
 
 
 def test_without_examples_no_word_of_the_text_is_in_the_file(config: RunConfig, out: Path) -> None:

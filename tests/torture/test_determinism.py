@@ -15,13 +15,12 @@ from warm import SEED
 from extract import config, corpus
 from extract.checkpoint_files import locate
 from extract.config import RunConfig
-from extract.examples import Examples
 from extract.identity import describe
 from extract.loading import load
 from extract.passes import mean_outputs, measure_shard
-from extract.reservoir import Reservoirs
 from extract.rows import shard_rows
 from extract.run import measure
+from extract.run_examples import RunExamples
 
 TITLE = "The same numbers again"
 Record = Callable[[str, str], None]
@@ -119,12 +118,12 @@ def test_shards_measured_in_another_order_have_the_same_sums_bit_for_bit(
         orders.append(draw.sample(range(run.shards), run.shards))
     found = []
     for order in orders:
-        rows, examples = {}, Examples(run.seed, Reservoirs.empty(2, 4, "cpu"))
+        rows, kept = {}, RunExamples(2, 4)
         for shard in order:
-            sums, examples, _ = measure_shard(loaded, shard, means, examples, 2)
+            sums, examples, _ = measure_shard(loaded, shard, means, 2)
             rows[shard] = {name: table.to_pylist() for name, table in shard_rows("Toy", shard, 2, 2, sums).items()}
-        kept = examples.to_table("Toy", 0, range(run.windows)).to_pylist()
-        found.append((rows, sorted(map(str, kept))))
+            kept.take(examples.to_table("Toy", shard))
+        found.append((rows, kept.rows.tolist()))
     for rows, examples in found[1:]:
         assert rows == found[0][0]
         assert examples == found[0][1]

@@ -1,0 +1,27 @@
+"""Many workers measure the shards of one run, or of many: Ray runs them, files are the contract.
+
+A worker (worker.py) measures a shard and leaves it as a Parquet file with a manifest (shard_files.py) in a folder or bucket
+(storage.py); the driver (driver.py) hands out shards and commits them, in order, to the same database as one process would. Ray starts,
+watches and restarts the processes (session.py)."""
+
+import importlib.util
+from dataclasses import dataclass
+
+from extract.progress import say
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What was asked for: `workers`, at most (None: as many as there is room for); `ray`, the address of a cluster that is up (None: one
+    of our own, on this machine); `shards`, where workers leave what they measured (None: beside the counters)."""
+
+    workers: int | None = None
+    ray: str | None = None
+    shards: str | None = None
+
+    def installed(self) -> bool:
+        """Whether Ray is there; says what to install where it is not."""
+        if importlib.util.find_spec("ray") is not None:
+            return True
+        say("Ray is not installed, so this process measures alone; for workers: pip install 'headcount[cluster]'")
+        return False
