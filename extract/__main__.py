@@ -24,6 +24,7 @@ _STOPPED = Interrupted("interrupted", "command line", "run the same command agai
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file, such as runs/embedded.toml.")]
+RunFiles = Annotated[list[Path], typer.Argument(metavar="RUN.toml...", help="Run files, such as runs/embedded.toml.")]
 Table = Annotated[Path, typer.Argument(metavar="TABLE.csv", help="The published table.")]
 Into = Annotated[Path, typer.Option("--into", metavar="COUNTERS", help="The counters database, made where it is missing.")]
 Source = Annotated[str, typer.Option("--source", metavar="S", help="Where the table comes from, as text.")]
@@ -41,7 +42,7 @@ def about(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 
 @app.command()
 def run(
-    run_file: RunFile,
+    run_files: RunFiles,
     out: Annotated[Path, typer.Option(metavar="COUNTERS", help="The counters database.")] = Path("results/counters.duckdb"),
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The run's name, and the title of its charts.")] = None,
     model: Model = None,
@@ -54,17 +55,27 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Insist that the run has begun already.")] = False,
     retry_quarantined: Annotated[bool, typer.Option("--retry-quarantined", help="Measure quarantined shards again.")] = False,
     salvage: Annotated[bool, typer.Option("--salvage", help="Set aside a log (WAL) that cannot be replayed, and go on without.")] = False,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, metavar="N", help="Measure in so many processes, through Ray.")] = None,
+    ray: Annotated[str | None, typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster that is up, such as auto.")] = None,
+    shards: Annotated[str | None, typer.Option("--shards", metavar="PLACE", help="Folder or bucket that workers share.")] = None,
 ) -> None:
-    """Measure a model, or go on with a run of the same name and configuration."""
+    """Measure a model, or go on with a run of the same name and configuration; several run files are measured in one pass."""
     texts: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
     given = texts | {"window": window, "windows": windows, "max_line_bytes": max_line_bytes}
-    chosen = config.read(run_file, **given)
+    if name is not None and len(run_files) > 1:
+        raise UsageRefusal(f"--name {name!r} is one name for {len(run_files)} runs", "command line", "name each in its run file")
+    if shards is not None and workers is None and ray is None:
+        raise UsageRefusal("--shards is where workers leave their shards", "command line", "add --workers N or --ray auto")
+    chosen = [config.read(run_file, **given) for run_file in run_files]
+    from extract.cluster import Cluster
     from extract.run import measure
 
-    flags = [part for key, value in given.items() if value is not None for part in (f"--{key.replace('_', '-')}", str(value))]
+    on: dict[str, config.Setting] = {"workers": workers, "ray": ray, "shards": shards}
+    flags = [part for key, value in (given | on).items() if value is not None for part in (f"--{key.replace('_', '-')}", str(value))]
     flags += ["--retry-quarantined"] if retry_quarantined else []
-    command = typed("extract", "run", str(run_file), "--out", str(out), *flags)
-    measure(chosen, out, must_resume=resume, retry_quarantined=retry_quarantined, salvage=salvage, command=command)
+    command = typed("extract", "run", *map(str, run_files), "--out", str(out), *flags)
+    cluster = Cluster(workers, ray, shards) if workers is not None or ray is not None else None
+    measure(chosen, out, must_resume=resume, retry_quarantined=retry_quarantined, salvage=salvage, cluster=cluster, command=command)
 
 
 @app.command("import-heads")

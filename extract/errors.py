@@ -19,6 +19,10 @@ class Refusal(Exception):
         super().__init__(f"error: {what} ({where}); fix: {fix}")
         self.what, self.where, self.fix = what, where, fix
 
+    def __reduce__(self) -> tuple[type["Refusal"], tuple[str, ...]]:
+        # Workers hand refusals on to the process that tells the user.
+        return type(self), (self.what, self.where, self.fix)
+
 
 def _one_line(text: str) -> str:
     shown = text if text.isprintable() else "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
@@ -61,6 +65,9 @@ class NotFinite(NumericRefusal):
     def __init__(self, measure: str, where: str) -> None:
         super().__init__(f"{measure} is not finite", where, "check the weights for NaN and infinity, or use --dtype float32")
         self.measure = measure
+
+    def __reduce__(self) -> tuple[type["Refusal"], tuple[str, ...]]:
+        return NotFinite, (self.measure, self.where)
 
 
 class DatabaseRefusal(Refusal):

@@ -66,26 +66,27 @@ def check_same(there: dict[str, object], asked: dict[str, object], where: str, *
     model's settings were kept is known by the rest."""
     if there["kind"] != "measured":
         raise DatabaseRefusal(f"{there['run_id']!r} is an imported table", where, "change the run's name, or choose another --out")
-    differing = _differing(_flat(there), _flat(asked))
+    differing = _differing(known_by(there), known_by(asked))
     if complete:
-        forgiven = {CODE, *CHANGE_NUMBERS} | ({SETTINGS} - _flat(there).keys())
+        forgiven = {CODE, *CHANGE_NUMBERS} | ({SETTINGS} - known_by(there).keys())
         differing = [key for key in differing if key not in forgiven]
     if differing == ["corpus_sha256"]:
         raise CorpusRefusal(
             f"the text has changed since run {there['run_id']!r} began", str(there["corpus"]), "start a new run: change its name"
         )
     if differing:
-        shown = ", ".join(f"{key} ({_shown(_flat(there).get(key), _flat(asked).get(key))})" for key in differing[:4])
+        shown = ", ".join(f"{key} ({_shown(known_by(there).get(key), known_by(asked).get(key))})" for key in differing[:4])
         raise DatabaseRefusal(f"run {there['run_id']!r} differs in {shown}", where, "choose another name (--name), or another --out")
 
 
 def other_versions(there: dict[str, object], asked: dict[str, object]) -> str:
     """Headcount and the libraries that a run was measured with, where they are others now; empty where none is."""
-    before, now = _flat(there), _flat(asked)
+    before, now = known_by(there), known_by(asked)
     return ", ".join(f"{name} ({_shown(before.get(name), now.get(name))})" for name in CHANGE_NUMBERS if before.get(name) != now.get(name))
 
 
-def _flat(row: dict[str, object]) -> dict[str, object]:
+def known_by(row: dict[str, object]) -> dict[str, object]:
+    """All that can change a number of a run, by name: its configuration, and the hashes and versions beside it."""
     config: dict[str, object] = json.loads(str(row["config"]))
     library = json.loads(str(row["versions"]))
     hashes = {key: row[key] for key in ("weights_sha256", "corpus_sha256")}

@@ -1,7 +1,7 @@
 """What is to be done of a run: where its model lies, what it is known by, and which of its shards are missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extract import corpus, device
 from extract.checkpoint_files import Located, locate
@@ -31,6 +31,11 @@ class Job:
         if self.begun:
             return int(str(self.row["batch_windows"]))
         return self.config.batch or max(1, TOKENS_PER_PASS[str(self.row["device"])] // self.config.window)
+
+    @property
+    def worker_config(self) -> RunConfig:
+        """The configuration for another process: with the kind of device that was found here."""
+        return replace(self.config, device=str(self.row["device"]))
 
     def windows_of(self, shards: Sequence[int]) -> int:
         """How many windows these shards have together."""

@@ -53,8 +53,8 @@ class Loaded:
         return self.cut.windows[numbers.start : numbers.stop]
 
 
-def load(config: RunConfig, located: Located, row: dict[str, object]) -> Loaded:
-    """Read the text, load the model and prove it; `row` says what the run is known by.
+def load(config: RunConfig, located: Located, row: dict[str, object], warm: Loaded | None = None) -> Loaded:
+    """Read the text, load the model and prove it; `row` says what the run is known by. The model of `warm` is taken where it is the same.
 
     Raises a Refusal of what cannot be used, before the model is loaded wherever that can be told before."""
     from extract import checkpoint, repeated
@@ -66,12 +66,22 @@ def load(config: RunConfig, located: Located, row: dict[str, object]) -> Loaded:
     if text.sha256 != row["corpus_sha256"]:
         raise CorpusRefusal("the text changed while it was read", text.name, "run the same command again")
     windows = _cut(config, opened, text, config.calibration_windows)
-    check_unchanged(located)
+    if warm is None or not same_model(warm, config, located):
+        check_unchanged(located)
     with waiting(f"loading and checking {located.name}"):
-        model = checkpoint.load(opened, config.dtype, str(row["device"]))
+        if warm is not None and same_model(warm, config, located):
+            model = warm.model
+        else:
+            model = checkpoint.load(opened, config.dtype, str(row["device"]))
         with failures_told(), must_fit():
             kernel = self_test(model, to_tensor(windows.windows[:1]))
     return Loaded(config, opened, model, kernel, text, windows)
+
+
+def same_model(warm: Loaded, config: RunConfig, located: Located) -> bool:
+    """Whether a run's model is the one that is loaded."""
+    there, asked = warm.checkpoint.located, (located.folder, located.weights_sha256, config.dtype, config.device)
+    return (there.folder, there.weights_sha256, warm.config.dtype, warm.config.device) == asked
 
 
 def check_room(config: RunConfig, located: Located, out: Path, shards: int) -> None:

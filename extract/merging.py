@@ -27,9 +27,14 @@ class Merger:
         """Commit one shard, or that it is quarantined. Raises DatabaseRefusal, EnvironmentRefusal as `Store.add`."""
         rows = self._quarantined(measured) if "quarantine" in measured.rows else self._with_examples(measured)
         # The run's own rows go into the transaction of its first shard: a run without a shard is none.
-        first = {} if self._begun else self._first_rows(measured.findings)
+        first = {} if self._begun else self._first_rows(_told(measured))
         self._store.add({**first, **rows})
         self._begun = True
+
+    @property
+    def begun(self) -> bool:
+        """Whether the run's own rows are in the database."""
+        return self._begun
 
     def _quarantined(self, measured: Measured) -> Rows:
         """None where the shard has its row already, from an earlier attempt."""
@@ -40,7 +45,7 @@ class Merger:
 
     def _with_examples(self, measured: Measured) -> Rows:
         if self._examples is None:
-            self._examples = self._so_far(measured.findings)
+            self._examples = self._so_far(_told(measured))
         config, rows = self._job.config, dict(measured.rows)
         text: dict[str, pa.Table] = {name: rows.pop(name) for name in ("example_token", "window_document") if name in rows}
         rows["example"] = self._examples.take(rows["example"])
@@ -58,3 +63,9 @@ class Merger:
         conditions = (NATURAL, HELD_OUT, WEIGHTS, *((REPEATED,) if self._job.config.repeated_windows else ()))
         asked = [module.MEASURE for module in measures.discover(*conditions)]
         return run_rows(self._store, self._job.row | found, shape, asked, findings.worked)
+
+
+def _told(measured: Measured) -> Findings:
+    if measured.findings is None:
+        raise AssertionError("of a shard that nobody measured, nothing is known but that it is quarantined")
+    return measured.findings

@@ -35,12 +35,13 @@ class Findings:
 class Measured:
     """One shard: its rows for the database – `example` and the text around it those of the shard alone –, tokens scored, and seconds taken.
 
-    A shard in which a value is not finite has a row of `quarantine` and nothing else."""
+    A shard in which a value is not finite, or that no worker came to the end of, has a row of `quarantine` and nothing else; of the latter,
+    the findings are those of another shard, or None where the run's own rows are in the database."""
 
     shard: int
     tokens: int
     seconds: float
-    findings: Findings
+    findings: Findings | None
     rows: Rows
 
 

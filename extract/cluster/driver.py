@@ -1,0 +1,218 @@
+"""The driver: gives out the shards of all runs to the workers of a Ray cluster, and commits what they leave.
+
+Work is done at least once, and committed exactly once. A worker that is free takes the next shard of the run whose model it holds, or else
+of the run with most left to do; when nothing is left to give out, a shard that takes far longer than others did is given to a second worker
+too: its first one may wait for a machine that never comes back. Between two commits the driver looks who is free, so that nobody waits for
+the database. (ray.util.ActorPool does not tell which shard a killed worker had, and knows nothing of models.)"""
+
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import RayError, RayTaskError
+
+from extract.cluster import Cluster
+from extract.cluster.gathering import Gathering
+from extract.cluster.progress import Progress, progress
+from extract.cluster.session import RETRIES, Session, session
+from extract.cluster.shard_files import Manifest
+from extract.cluster.worker import Opened
+from extract.errors import EnvironmentRefusal, Refusal
+from extract.interrupt import Stop
+from extract.job import Job
+from extract.loading import check_room
+from extract.progress import say
+from extract.store import Store
+
+# Seconds between looks at how large the cluster is.
+TICK = 2.0
+# A shard is given to a second worker after so many times the median, and no earlier than so many seconds.
+LONG, LEAST = 4.0, 60.0
+
+
+@dataclass
+class Hand:
+    """A worker: the run that it holds, and the shard that it has, since when; None while it opens a run, or is free."""
+
+    actor: ActorHandle
+    number: int
+    run: Gathering | None = None
+    shard: int | None = None
+    since: float = 0.0
+    up: bool = False
+
+
+@dataclass
+class Driver:
+    """The state of one pass over the missing shards of some runs."""
+
+    runs: list[Gathering]
+    session: Session
+    store: Store
+    stop: Stop
+    shown: Progress
+    hands: list[Hand] = field(default_factory=list)
+    busy: dict[ray.ObjectRef, Hand] = field(default_factory=dict)
+    took: list[float] = field(default_factory=list)
+    looked: float = 0.0
+
+    def work(self) -> None:
+        """Until every run is done. Raises what a worker refused, once the other runs are done, and EnvironmentRefusal."""
+        while not all(run.done for run in self.runs):
+            self._grow()
+            mergeable = next((run for run in self.runs if run.mergeable), None)
+            for reference in self._ready(0 if mergeable else TICK):
+                self._answered(reference)
+            self._give_out()
+            if mergeable is not None:
+                self._merge(mergeable)
+
+    def _ready(self, seconds: float) -> Sequence[ray.ObjectRef]:
+        """The calls that are answered; waits so long for one."""
+        if not self.busy:
+            # No machine has room yet.
+            time.sleep(seconds)
+            return []
+        ready, _ = ray.wait(list(self.busy), num_returns=1, timeout=seconds)
+        return cast(Sequence[ray.ObjectRef], ready)
+
+    def _grow(self) -> None:
+        """Start workers where there is room for more, as machines come."""
+        if self.hands and time.monotonic() - self.looked < TICK:
+            return
+        self.looked = time.monotonic()
+        asked = self.session.asked
+        wanted = min(self.session.room() if asked is None else asked, sum(len(run.waiting) for run in self.runs) + len(self.hands))
+        for number in range(len(self.hands), wanted):
+            hand = Hand(self.session.start(), number)
+            self.hands.append(hand)
+            self.busy[hand.actor.ready.remote()] = hand
+
+    def _give_out(self) -> None:
+        """A shard to everyone who is free and up."""
+        occupied = {id(hand) for hand in self.busy.values()}
+        for hand in self.hands:
+            if not hand.up or id(hand) in occupied:
+                continue
+            run = self._next_run(hand)
+            if run is None:
+                self._second(hand)
+            elif run is not hand.run:
+                # Apart from measuring, so that a model that cannot be loaded is not taken for a shard at fault.
+                hand.run, hand.shard, hand.since = run, None, time.monotonic()
+                self.busy[hand.actor.open.remote(run.task)] = hand
+            else:
+                self._measure(hand, run, run.waiting.popleft())
+
+    def _next_run(self, hand: Hand) -> Gathering | None:
+        if hand.run is not None and hand.run.waiting and not hand.run.done:
+            return hand.run
+        return max((run for run in self.runs if run.waiting and not run.done), key=lambda run: len(run.waiting), default=None)
+
+    def _measure(self, hand: Hand, run: Gathering, shard: int) -> None:
+        hand.run, hand.shard, hand.since = run, shard, time.monotonic()
+        self.busy[hand.actor.measure.remote(run.task, shard)] = hand
+
+    def _second(self, hand: Hand) -> None:
+        """Give the shard that has been out longest to this worker too, if that is far longer than others took."""
+        out = [other for other in self.busy.values() if other.shard is not None and other.run is hand.run and other.run is not None]
+        needed = [other for other in out if other.run is not None and other.shard is not None and other.run.needs(other.shard)]
+        longest = min(needed, key=lambda other: other.since, default=None)
+        if longest is None or longest.run is None or longest.shard is None or not self.took:
+            return
+        if time.monotonic() - longest.since > max(LEAST, LONG * statistics.median(self.took)):
+            self._measure(hand, longest.run, longest.shard)
+
+    def _answered(self, reference: ray.ObjectRef) -> None:
+        hand = self.busy.pop(reference)
+        try:
+            answer = ray.get(reference)
+        except RayTaskError as error:
+            self._refused(hand, error)
+        except RayError as error:
+            self._killed(hand, error)
+        else:
+            hand.up = True
+            if isinstance(answer, Opened):
+                self._opened(hand, answer)
+            elif isinstance(answer, Manifest):
+                self._measured(hand, answer)
+
+    def _opened(self, hand: Hand, opened: Opened) -> None:
+        for warning in opened.warnings:
+            self.shown.say_once(warning)
+        self.shown.opened(hand.number, opened.seconds)
+
+    def _measured(self, hand: Hand, manifest: Manifest) -> None:
+        self.took.append(time.monotonic() - hand.since)
+        self.shown.measured(hand.number, manifest.tokens, self.took[-1])
+        if hand.run is not None:
+            hand.run.arrived(manifest)
+        hand.shard = None
+
+    def _refused(self, hand: Hand, error: RayTaskError) -> None:
+        """A Python error: the worker is well, and would say the same again."""
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        if hand.run is None or not isinstance(cause, Refusal):
+            raise cause
+        hand.run.refused = hand.run.refused or cause
+        hand.run, hand.shard = None, None
+
+    def _killed(self, hand: Hand, error: RayError) -> None:
+        """Every process that Ray tried was killed."""
+        if hand.run is None or hand.shard is None:
+            what = f"workers are killed while they {'start' if hand.run is None else 'load the model'}"
+            fix = "fewer --workers, or machines with more memory; nothing that was measured is lost"
+            raise EnvironmentRefusal(what, f"{RETRIES + 1} times in a row", fix) from error
+        run, shard = hand.run, hand.shard
+        run.given_up(shard)
+        hand.run, hand.shard = None, None
+        if run.hopeless:
+            fix = "fewer --workers, a lower batch, or machines with more memory; nothing that was measured is lost"
+            run.refused = EnvironmentRefusal("workers are killed before they have measured anything", run.job.config.name, fix)
+
+    def _merge(self, run: Gathering) -> None:
+        from extract.run import PUBLISH_EVERY, publish_if_possible
+
+        with self.stop.held():
+            windows = run.merge_next()
+            publish_if_possible(self.store, every=PUBLISH_EVERY)
+        self.shown.merged(windows)
+
+
+def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> dict[str, int]:
+    """Measure and commit every missing shard of some runs; gives the tokens scored per run.
+
+    Raises EnvironmentRefusal where there is no cluster, room or storage; the first Refusal of a worker once the other runs are done."""
+    for job in jobs:
+        check_room(job.config, job.located, store.out, len(job.missing))
+    runs = [Gathering(job, cluster.shards or _beside(store.out), store) for job in jobs]
+    for run in runs:
+        if run.found_before:
+            say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")
+    with ExitStack() as stack:
+        if any(run.waiting for run in runs):
+            kind = "cuda" if any(job.row["device"] == "cuda" for job in jobs) else "cpu"
+            connected = stack.enter_context(session(cluster, kind))
+        else:
+            # All is measured: whoever was to commit it was lost.
+            connected = Session(0, 0, 0)
+        stop, shown = stack.enter_context(Stop()), stack.enter_context(progress(jobs))
+        Driver(runs, connected, store, stop, shown).work()
+    for run in runs:
+        run.clear()
+    refused = next((run.refused for run in runs if run.refused is not None), None)
+    if refused is not None:
+        raise refused
+    return {run.job.config.name: run.tokens for run in runs}
+
+
+def _beside(out: Path) -> str:
+    return os.fspath(out.absolute().with_name(out.name + ".shards"))

@@ -1,0 +1,100 @@
+"""Ray: an instance of our own on this machine, or a cluster that is up; and the workers in it.
+
+Ray starts the processes and starts again what is killed (max_restarts), hands a call that a killed process had to its successor so many
+times (max_task_retries), and never repeats one that ended in a Python error. Who measures which shard is left to the driver."""
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+from ray.actor import ActorHandle
+
+from extract.cluster import Cluster
+from extract.cluster.worker import Worker
+from extract.errors import EnvironmentRefusal
+
+RETRIES = 3
+"""How often Ray hands a shard to a new process after one was killed."""
+
+# Manifests are all that goes through it; Ray takes no less.
+_OBJECT_STORE = 80 * 2**20
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection to Ray. `cpus` and `gpus` are each worker's; `asked` how many workers were asked for, None for as many as fit."""
+
+    cpus: int
+    gpus: int
+    asked: int | None
+
+    def room(self) -> int:
+        """How many workers the cluster has room for as it is now."""
+        resources = ray.cluster_resources()
+        here = int(resources.get("CPU", 0)) // self.cpus
+        return min(here, int(resources.get("GPU", 0)) // self.gpus) if self.gpus else here
+
+    def start(self) -> ActorHandle:
+        """A worker; it comes up as soon as there is room."""
+        options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_restarts": -1, "max_task_retries": RETRIES}
+        return ray.remote(**options)(Worker).remote()
+
+
+@contextlib.contextmanager
+def session(cluster: Cluster, kind: str) -> Iterator[Session]:
+    """Connect to Ray for workers on `kind`, cpu or cuda. Raises EnvironmentRefusal where there is no such cluster, or no GPU in it."""
+    # Before Ray is told of anything: it would report its use to its makers.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    term = signal.getsignal(signal.SIGTERM)
+    with _connected(cluster):
+        # Ray puts a handler of its own in place, which ends the process at once.
+        signal.signal(signal.SIGTERM, term)
+        yield _sized(cluster, kind)
+
+
+@contextlib.contextmanager
+def _connected(cluster: Cluster) -> Iterator[None]:
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    with contextlib.ExitStack() as stack:
+        if cluster.ray is None:
+            # Sockets lie in it, whose paths must be short.
+            folder = tempfile.mkdtemp(prefix="headcount-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)  # noqa: S108
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            own = {"num_cpus": max(_cores(), cluster.workers or 1), "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
+            stack.callback(ray.shutdown)
+            ray.init(address="local", _temp_dir=folder, **own, **quiet)
+        else:
+            stack.callback(ray.shutdown)
+            try:
+                ray.init(address=cluster.ray, **quiet)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                fix = "start one with ray start --head, correct the address, or use --workers for this machine alone"
+                raise EnvironmentRefusal(f"no Ray cluster at {cluster.ray!r}", "--ray", fix) from error
+        yield
+
+
+def _sized(cluster: Cluster, kind: str) -> Session:
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if kind == "cuda":
+        gpus = int(sum(node.get("GPU", 0) for node in nodes))
+        if not gpus:
+            raise EnvironmentRefusal(
+                "asked for cuda, but no machine of the cluster has a GPU", "--ray", "device = cpu, or add one that has"
+            )
+        return Session(1, 1, cluster.workers)
+    smallest = int(min(node.get("CPU", 0) for node in nodes if node.get("CPU")))
+    if cluster.workers is None:
+        # A worker per machine, with all its cores.
+        return Session(smallest, 0, None)
+    total = int(sum(node.get("CPU", 0) for node in nodes))
+    return Session(max(1, min(smallest, total // cluster.workers)), 0, cluster.workers)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
