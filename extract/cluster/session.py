@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ RETRIES = 3
 
 # Manifests are all that goes through it; Ray takes no less.
 _OBJECT_STORE = 80 * 2**20
+
+
+# Seconds in which a machine of the cluster must answer.
+_REACHED = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,19 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         else:
             stack.callback(ray.shutdown)
             try:
+                _reach(cluster.ray)
                 ray.init(address=cluster.ray, **quiet)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, OverflowError, ValueError, RuntimeError) as error:
                 fix = "start one with ray start --head, correct the address, or use --workers for this machine alone"
                 raise EnvironmentRefusal(f"no Ray cluster at {cluster.ray!r}", "--ray", fix) from error
         yield
+
+
+def _reach(address: str) -> None:
+    """Raise OSError where nobody listens at host:port: Ray would try for minutes, and tell of each attempt. It knows other addresses."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _REACHED).close()
 
 
 def _sized(cluster: Cluster, kind: str) -> Session:
