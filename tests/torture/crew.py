@@ -5,22 +5,24 @@ Everything is of one trial: the driver is a child of the fork server, and a work
 import contextlib
 import os
 import random
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import psutil
+import pytest
 from kill_toy import Toy
-from trials import ROOT, Difference, Ended
+from safetensors.numpy import load_file, save_file
+from trials import ROOT, Difference, Ended, ForkServer
 
 # Seconds that processes have to end once their driver is gone, on a machine with other work.
 GONE = 60.0
 # One window each.
 SHARDS = 10
-_WORDS = "the river city war king of and in 12 author".split()
+_WORDS = ["the", "river", "city", "war", "king", "of", "and", "in", "12", "author"]
 # Large enough for a shard to be hit: some tenths of a second.
 SIZE = {"n_layer": 6, "n_head": 8, "n_embd": 128, "n_positions": 512}
 # What a killed driver's Ray was started with, in the command lines of its processes.
@@ -113,7 +115,7 @@ class Hunter:
 
 def _writes(process: psutil.Process) -> bool:
     with contextlib.suppress(OSError):
-        return any(os.readlink(link).endswith(".part") for link in Path(f"/proc/{process.pid}/fd").iterdir())
+        return any(link.readlink().suffix == ".part" for link in Path(f"/proc/{process.pid}/fd").iterdir())
     return False
 
 
@@ -156,15 +158,40 @@ def manifests(out: Path) -> list[Path]:
     return sorted(out.with_name(out.name + ".shards").rglob("*.json"))
 
 
-@contextlib.contextmanager
-def made(folder: Path, server: object, tokenizer_file: Path) -> Iterator[Crew]:
+@pytest.fixture(scope="module")
+def crew(server: ForkServer, tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Crew:
     """A toy with its outcome from the plain loop."""
-    ended = server.start("checkpoint", str(folder / "toy-model"), str(tokenizer_file), settings=SIZE)  # type: ignore[attr-defined]
-    assert ended.status == 0, ended.errors
+    folder = tmp_path_factory.mktemp("crew")
+    make_model(server, folder / "toy-model", tokenizer_file)
     run_file = make_run(folder, "Toy", folder / "toy-model", make_text(folder / "text.txt", 9000))
-    crew = Crew(server, folder, run_file, folder / "whole" / "counters.duckdb", 0.0, [])  # type: ignore[arg-type]
-    ended = crew.run(crew.whole, flags=(), learn=True)
+    made = Crew(server, folder, run_file, folder / "whole" / "counters.duckdb", 0.0, [])
+    ended = made.run(made.whole, flags=(), learn=True)
     assert ended.status == 0, ended.errors
-    crew.seconds = ended.seconds
-    yield crew
-    shutil.rmtree(folder, ignore_errors=True)
+    made.seconds = ended.seconds
+    return made
+
+
+def make_model(server: ForkServer, folder: Path, tokenizer_file: Path, **settings: int) -> Path:
+    """A checkpoint whose shards take some tenths of a second."""
+    ended = server.start("checkpoint", str(folder), str(tokenizer_file), settings=SIZE | settings)
+    assert ended.status == 0, ended.errors
+    return folder
+
+
+def spoil(checkpoint: Path) -> Path:
+    """Put NaN into the weights of a checkpoint."""
+    weights = checkpoint / "model.safetensors"
+    tensors = load_file(weights)
+    tensors["transformer.h.0.mlp.c_fc.bias"] = np.full_like(tensors["transformer.h.0.mlp.c_fc.bias"], np.nan)
+    save_file(tensors, weights, metadata={"format": "pt"})
+    return checkpoint
+
+
+def attempt(record: Callable[[str, str], None], what: str, trial: Callable[[], str]) -> str | None:
+    """One trial, counted; gives what it found, where it found something."""
+    try:
+        record(what, trial())
+    except Difference as found:
+        record(what, "LOST, torn or left behind")
+        return f"{what}: {found}"
+    return None

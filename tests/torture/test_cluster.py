@@ -3,13 +3,13 @@
 import random
 import shlex
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from crew import Crew, Hunter, Losing, check_gone, made, manifests
+from crew import Crew, Hunter, Losing, attempt, check_gone, manifests
 from kill_toy import KILLED
-from trials import Difference, Ended, ForkServer, check_told
+from trials import Difference, Ended, check_told
 
 Record = Callable[[str, str], None]
 SEED = 20260
@@ -17,27 +17,10 @@ TITLE = "Workers on a Ray cluster"
 SAME = "every table as from the plain loop"
 
 
-@pytest.fixture(scope="module")
-def crew(server: ForkServer, tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Iterator[Crew]:
-    """One toy for the module."""
-    with made(tmp_path_factory.mktemp("crew"), server, tokenizer_file) as toy:
-        yield toy
-
-
 def needs_whole(whole: bool) -> None:
     """A trial that is left out of the small form."""
     if not whole:
         pytest.skip("starts Ray: only with --whole")
-
-
-def attempt(record: Record, what: str, trial: Callable[[], str]) -> str | None:
-    """One trial, counted; gives what it found, where it found something."""
-    try:
-        record(what, trial())
-    except Difference as found:
-        record(what, "LOST, torn or left behind")
-        return f"{what}: {found}"
-    return None
 
 
 @pytest.mark.parametrize("number", [1, 2])
