@@ -207,7 +207,7 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> d
         stop, shown = stack.enter_context(Stop()), stack.enter_context(progress(jobs))
         Driver(runs, connected, store, stop, shown).work()
     for run in runs:
-        run.clear()
+        run.close()
     refused = next((run.refused for run in runs if run.refused is not None), None)
     if refused is not None:
         raise refused
