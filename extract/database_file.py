@@ -96,7 +96,7 @@ def connect(*files: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     """The only place in extract that opens DuckDB: these databases may be attached, and no other file of this machine is read or written,
     whatever the SQL says; no extension is loaded, no variable of this process read, and no setting changed.
     What does not fit into memory goes into the folder `spill`."""
-    connection = duckdb.connect(config={"temp_directory": str(spill.absolute())})
+    connection = duckdb.connect(config={"temp_directory": str(spill.absolute()), "memory_limit": _MEMORY, "threads": _threads()})
     companions = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
     connection.execute("set allowed_paths = $1", [[f"{file.absolute()}{ending}" for file in files for ending in companions]])
     for setting in _FORBIDDEN:
@@ -106,6 +106,12 @@ def connect(*files: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _threads() -> int:
+    return min(_MOST_THREADS, os.cpu_count() or 1)
+
+
+# Rows are inserted and copied here, and not much is asked: more memory would only hold what was written, and each thread wants its share.
+_MEMORY, _MOST_THREADS = "256MB", 4
 _FORBIDDEN = (
     "autoload_known_extensions",
     "autoinstall_known_extensions",

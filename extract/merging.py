@@ -44,9 +44,11 @@ class Merger:
         return {} if any(row["shard"] == measured.shard for row in there) else measured.rows
 
     def _with_examples(self, measured: Measured) -> Rows:
+        config, rows = self._job.config, dict(measured.rows)
+        if not config.examples:
+            return rows
         if self._examples is None:
             self._examples = self._so_far(_told(measured))
-        config, rows = self._job.config, dict(measured.rows)
         text: dict[str, pa.Table] = {name: rows.pop(name) for name in ("example_token", "window_document") if name in rows}
         rows["example"] = self._examples.take(rows["example"])
         return rows | dict(kept_rows(rows["example"], text, config.window, config.windows_of_shard(measured.shard)))

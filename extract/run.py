@@ -68,7 +68,7 @@ def _measure_missing(jobs: Sequence[Job], store: Store, stop: Stop, cluster: Clu
     if cluster is not None and cluster.installed():
         from extract.cluster.driver import measure_on_workers
 
-        return measure_on_workers(jobs, store, cluster)
+        return measure_on_workers(jobs, store, cluster).tokens
     return {job.config.name: _measure_here(job, store, stop) for job in jobs}
 
 

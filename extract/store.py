@@ -44,6 +44,8 @@ class Store:
         self.work = out.with_name(out.name + ".work")
         self.snapshot = out.with_name(out.name + ".snapshot")
         self.published_at = time.monotonic()
+        # Seconds that the last snapshot took.
+        self._took = 0.0
         remove_empty(self.work)
         for path in (self.work, out):
             check_is_duckdb(path)
@@ -239,16 +241,19 @@ class Store:
     def publish(self, every: float = 0.0) -> None:
         """Replace the counters file by a snapshot of the working file, unless it is up to date or younger than `every` seconds.
 
+        With `every`, also not before the last one's time has passed ten times: a file of gigabytes is not copied each minute.
         Raises EnvironmentRefusal where another process has the counters file open for writing: the committed rows stay in the
         working file."""
-        if time.monotonic() - self.published_at < every:
+        if time.monotonic() - self.published_at < (max(every, 10 * self._took) if every else 0.0):
             return
         # Attached until it is replaced: its lock keeps away who would write to it meanwhile, and lose what they wrote.
         with self._published() as there:
             if there and not self._is_ahead():
                 return
-            self.published_at = time.monotonic()
+            started = time.monotonic()
             self._replace_published()
+            self.published_at = time.monotonic()
+            self._took = self.published_at - started
 
     def _replace_published(self) -> None:
         snapshot = self.snapshot

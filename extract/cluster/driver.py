@@ -49,6 +49,16 @@ class Hand:
     up: bool = False
 
 
+@dataclass(frozen=True)
+class Worked:
+    """What workers did: tokens scored per run; seconds of each shard, of each commit, and of each loading of a model."""
+
+    tokens: dict[str, int]
+    shards: tuple[float, ...]
+    commits: tuple[float, ...]
+    loadings: tuple[float, ...]
+
+
 @dataclass
 class Driver:
     """The state of one pass over the missing shards of some runs."""
@@ -61,6 +71,8 @@ class Driver:
     hands: list[Hand] = field(default_factory=list)
     busy: dict[ray.ObjectRef, Hand] = field(default_factory=dict)
     took: list[float] = field(default_factory=list)
+    commits: list[float] = field(default_factory=list)
+    loadings: list[float] = field(default_factory=list)
     looked: float = 0.0
 
     def work(self) -> None:
@@ -148,6 +160,7 @@ class Driver:
     def _opened(self, hand: Hand, opened: Opened) -> None:
         for warning in opened.warnings:
             self.shown.say_once(warning)
+        self.loadings.append(opened.seconds)
         self.shown.opened(hand.number, opened.seconds)
 
     def _measured(self, hand: Hand, manifest: Manifest) -> None:
@@ -182,13 +195,15 @@ class Driver:
         from extract.run import PUBLISH_EVERY, publish_if_possible
 
         with self.stop.held():
+            started = time.monotonic()
             windows = run.merge_next()
+            self.commits.append(time.monotonic() - started)
             publish_if_possible(self.store, every=PUBLISH_EVERY)
         self.shown.merged(windows)
 
 
-def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> dict[str, int]:
-    """Measure and commit every missing shard of some runs; gives the tokens scored per run.
+def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> Worked:
+    """Measure and commit every missing shard of some runs.
 
     Raises EnvironmentRefusal where there is no cluster, room or storage; the first Refusal of a worker once the other runs are done."""
     for job in jobs:
@@ -205,13 +220,15 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> d
             # All is measured: whoever was to commit it was lost.
             connected = Session(0, 0, 0)
         stop, shown = stack.enter_context(Stop()), stack.enter_context(progress(jobs))
-        Driver(runs, connected, store, stop, shown).work()
+        driver = Driver(runs, connected, store, stop, shown)
+        driver.work()
     for run in runs:
-        run.clear()
+        run.close()
     refused = next((run.refused for run in runs if run.refused is not None), None)
     if refused is not None:
         raise refused
-    return {run.job.config.name: run.tokens for run in runs}
+    tokens = {run.job.config.name: run.tokens for run in runs}
+    return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))
 
 
 def _beside(out: Path) -> str:

@@ -2,7 +2,9 @@
 
 They are committed in the order of their numbers, as one process would: one that came early waits as a file."""
 
+import itertools
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from extract import quarantine
 from extract.cluster.session import RETRIES
@@ -18,6 +20,8 @@ from extract.store import Store
 
 # So many shards given up, and none measured: no further one is tried.
 _HOPELESS = 3
+# Shards that are read while one is committed.
+_AHEAD = 4
 
 
 class Gathering:
@@ -34,6 +38,7 @@ class Gathering:
         # What a driver that was lost had got from its workers.
         self._there: dict[int, Manifest | None] = dict(found(self._place, keys))
         self._damaged: set[int] = set()
+        self._readers, self._reading = ThreadPoolExecutor(_AHEAD), dict[int, Future[Measured]]()
         self.waiting = deque(shard for shard in job.missing if shard not in self._there)
 
     @property
@@ -83,7 +88,7 @@ class Gathering:
             measured = Measured(shard, 0, 0.0, findings, quarantine.killed(self.job.config, shard, RETRIES + 1))
         else:
             try:
-                measured = read(self._place, manifest)
+                measured = self._read_ahead(manifest).result()
             except Damaged as error:
                 self._again(manifest, error)
                 return 0
@@ -93,6 +98,16 @@ class Gathering:
         self.tokens += measured.tokens
         self.shards += 1
         return len(self.job.config.windows_of_shard(shard))
+
+    def _read_ahead(self, next_one: Manifest) -> Future[Measured]:
+        """The next shard; and those after it are read meanwhile, as far as they are there: a bucket takes its time to answer."""
+        for shard in itertools.islice(self._order, _AHEAD):
+            manifest = self._there.get(shard)
+            if manifest is None:
+                break
+            if shard not in self._reading:
+                self._reading[shard] = self._readers.submit(read, self._place, manifest)
+        return self._reading.pop(next_one.shard)
 
     def _findings(self) -> Findings | None:
         return next((manifest.findings for manifest in self._there.values() if manifest is not None), None)
@@ -107,7 +122,8 @@ class Gathering:
         del self._there[manifest.shard]
         self.waiting.appendleft(manifest.shard)
 
-    def clear(self) -> None:
+    def close(self) -> None:
         """Remove the files of a run that is in the database, whole."""
+        self._readers.shutdown(cancel_futures=True)
         if not self._order:
             self._place.clear()
