@@ -5,13 +5,11 @@ of the run with most left to do; when nothing is left to give out, a shard that 
 too: its first one may wait for a machine that never comes back. Between two commits the driver looks who is free, so that nobody waits for
 the database. (ray.util.ActorPool does not tell which shard a killed worker had, and knows nothing of models.)"""
 
-import os
 import statistics
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 import ray
@@ -208,7 +206,7 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
     Raises EnvironmentRefusal where there is no cluster, room or storage; the first Refusal of a worker once the other runs are done."""
     for job in jobs:
         check_room(job.config, job.located, store.out, len(job.missing))
-    runs = [Gathering(job, cluster.shards or _beside(store.out), store) for job in jobs]
+    runs = [Gathering(job, cluster.place(store.out), store) for job in jobs]
     for run in runs:
         if run.found_before:
             say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")
@@ -229,7 +227,3 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
         raise refused
     tokens = {run.job.config.name: run.tokens for run in runs}
     return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))
-
-
-def _beside(out: Path) -> str:
-    return os.fspath(out.absolute().with_name(out.name + ".shards"))

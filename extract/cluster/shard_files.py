@@ -7,14 +7,14 @@ one with other rows is refused by the names of both files."""
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extract.cluster.storage import Storage
+from extract.cluster.storage import Storage, storage
 from extract.errors import NumericRefusal
 from extract.families import HeadShape
 from extract.identity import known_by
@@ -114,6 +114,12 @@ def discard(place: Storage, manifest: Manifest) -> None:
     """Remove a shard, so that it is measured again: the manifest first, which says that it is there."""
     place.remove(f"{manifest.shard:06d}{_MANIFEST}")
     place.remove(manifest.file)
+
+
+def forget(place: str, jobs: Sequence[Job]) -> None:
+    """Remove the files of runs that are in the database, whole: a driver that was lost after its last commit has left them."""
+    for job in jobs:
+        storage(place, run_key(job)[:16]).clear()
 
 
 def _manifest(data: bytes) -> Manifest:

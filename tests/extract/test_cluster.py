@@ -233,7 +233,7 @@ def test_shards_are_committed_in_order_whatever_the_order_in_which_they_come(
             while run.mergeable:
                 run.merge_next()
             assert run.done and run.shards == 4 and run.tokens == sum(shard.tokens for shard in shards)
-            run.clear()
+            run.close()
             store.publish()
         assert tables(where / "c.duckdb") == expected
         assert sorted(path.name for path in where.iterdir()) == ["c.duckdb", "c.duckdb.work"]
@@ -295,6 +295,18 @@ def test_a_damaged_file_is_measured_again_once_and_refused_when_it_is_damaged_ag
         with pytest.raises(EnvironmentRefusal, match=f"{manifest.file} has other bytes than its manifest says"):
             run.merge_next()
         assert store.shards("Toy") == set()
+
+
+def test_files_that_a_driver_left_after_its_last_commit_go_with_the_next_one(config: RunConfig, out: Path) -> None:
+    job, shards = measured_shards(config, out)
+    place = storage(f"{out}.shards", run_key(job)[:16])
+    for measured in shards:
+        leave(place, shard_key(job, measured.shard), measured)
+    measure(config, out)
+    # The same run: what is in the database is known by the same key as what is not.
+    assert run_key(planned(config, out)) == run_key(job)
+    measure(config, out, cluster=Cluster(2))
+    assert not out.with_name(out.name + ".shards").exists()
 
 
 def test_a_file_that_is_gone_is_measured_again(place: Storage) -> None:
