@@ -16,6 +16,7 @@ from pathlib import Path
 import ray
 from ray.actor import ActorHandle
 
+from extract import unfinished
 from extract.cluster import Cluster
 from extract.cluster.worker import Worker
 from extract.errors import EnvironmentRefusal
@@ -68,9 +69,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     with contextlib.ExitStack() as stack:
         if cluster.ray is None:
-            # Sockets lie in it, whose paths must be short.
-            folder = tempfile.mkdtemp(prefix="headcount-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)  # noqa: S108
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder = stack.enter_context(_folder())
             own = {"num_cpus": max(_cores(), cluster.workers or 1), "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
             stack.callback(ray.shutdown)
             ray.init(address="local", _temp_dir=folder, **own, **quiet)
@@ -83,6 +82,20 @@ def _connected(cluster: Cluster) -> Iterator[None]:
                 fix = "start one with ray start --head, correct the address, or use --workers for this machine alone"
                 raise EnvironmentRefusal(f"no Ray cluster at {cluster.ray!r}", "--ray", fix) from error
         yield
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[str]:
+    """A folder for Ray's logs and sockets, whose paths must be short; those of drivers that were killed are removed."""
+    name = Path("/tmp" if Path("/tmp").is_dir() else tempfile.gettempdir(), "headcount-ray")  # noqa: S108
+    unfinished.remove_abandoned(name)
+    folder = Path(tempfile.mkdtemp(prefix=name.name + unfinished.MARK, dir=name.parent))
+    handle = unfinished.claim(folder)
+    try:
+        yield os.fspath(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
 
 
 def _reach(address: str) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import random
 import re
 import struct
 import subprocess
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_checkpoint import save_checkpoint
 
 from extract.__main__ import main
 from extract.cluster import Cluster
@@ -201,11 +203,17 @@ def test_a_manifest_that_cannot_be_read_is_removed(place: Storage, torn: str) ->
     assert leave(place, "mine", shard_of(1)) == mine
 
 
-@pytest.fixture
-def gathered(config: RunConfig, out: Path, tmp_path: Path) -> tuple[Job, list[Measured], Path]:
-    """The shards of the toy run, measured; and its tables from the plain loop."""
-    measure(config, tmp_path / "plain" / "c.duckdb")
-    return *measured_shards(config, out), tmp_path / "plain" / "c.duckdb"
+@pytest.fixture(scope="module")
+def gathered(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> tuple[Job, list[Measured], Path]:
+    """The shards of a toy run, measured; and its tables from the plain loop."""
+    folder = tmp_path_factory.mktemp("gathered")
+    (folder / "text.txt").write_text(" ".join(random.Random(0).choices(["the", "river", "and", "of", "12"], k=900)), encoding="utf-8")
+    size = {"window": 32, "windows": 10, "shards": 4, "repeated_windows": 6, "repeated_tokens": 20}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADCOUNT_CACHE", str(folder / "cache"))
+        config = RunConfig("Toy", str(save_checkpoint(folder / "toy-model", tokenizer_file)), str(folder / "text.txt"), **size)
+        measure(config, folder / "plain.duckdb")
+        return *measured_shards(config, folder / "planned.duckdb"), folder / "plain.duckdb"
 
 
 def test_shards_are_committed_in_order_whatever_the_order_in_which_they_come(
