@@ -83,7 +83,8 @@ def leave(place: Storage, key: str, measured: Measured) -> Manifest:
 
 
 def found(place: Storage, keys: Mapping[int, str]) -> dict[int, Manifest]:
-    """The manifests of shards that lie there, under these keys by shard; what cannot be read is removed, and measured again."""
+    """The manifests of shards that lie there, under these keys by shard; one that cannot be read, or that is of another run and came here
+    by mistake, is removed, and its shard measured again."""
     manifests = {}
     for name in place.names():
         stem, is_manifest = name.removesuffix(_MANIFEST), name.endswith(_MANIFEST)
@@ -96,6 +97,8 @@ def found(place: Storage, keys: Mapping[int, str]) -> dict[int, Manifest]:
             continue
         if manifest.key == keys[int(stem)]:
             manifests[manifest.shard] = manifest
+        else:
+            place.remove(name)
     return manifests
 
 

@@ -191,6 +191,8 @@ def test_a_shard_of_another_key_is_no_shard_of_this_run(place: Storage) -> None:
     mine = leave(place, "mine", shard_of(1, 0))
     leave(place, "another", shard_of(1, 1))
     assert found(place, {0: "mine", 1: "mine"}) == {0: mine}
+    # Nor does it stand in the way of it.
+    assert leave(place, "mine", shard_of(1, 1)).key == "mine"
     assert found(place, {7: "mine"}) == {}
 
 

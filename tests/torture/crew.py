@@ -18,8 +18,8 @@ from kill_toy import Toy
 from safetensors.numpy import load_file, save_file
 from trials import ROOT, Difference, Ended, ForkServer
 
-# Seconds that processes have to end once their driver is gone, on a machine with other work.
-GONE = 60.0
+# Seconds that processes have to end once their driver is gone: Ray's agents take a minute.
+GONE = 120.0
 # One window each.
 SHARDS = 10
 _WORDS = ["the", "river", "city", "war", "king", "of", "and", "in", "12", "author"]

@@ -117,7 +117,8 @@ def test_a_window_that_is_not_finite_is_quarantined_as_the_plain_loop_does(crew:
         crew.server.start("extract", "run", str(run_file), "--out", str(out), *flags)
         for out, flags in zip(outs, ((), ("--workers", "2")), strict=True)
     )
-    check_refused(first, 6, r"1 of \d+ shards is quarantined: shard 6, windows 6: ")
+    # The repeated random tokens of other shards hold it too.
+    check_refused(first, 6, rf"\d of {SHARDS} shards are quarantined: .*shard 6, windows 6: ")
     check_refused(second, 6, re.escape(first.errors.splitlines()[-1]))
     compare(*outs, crew.folder / "scratch", complete=True)
     record("A value that is not finite in one window", f"quarantined with the same row, exit 6; {SAME}")
@@ -132,7 +133,8 @@ def test_files_that_are_damaged_or_of_another_run_are_told_from_those_that_are_g
         if file.is_file():
             file.unlink()
     (folder,) = out.with_name(out.name + ".shards").iterdir()
-    flipped, gone, torn, foreign, *_ = there = sorted(draw.sample(manifests(out), 7))
+    there = manifests(out)
+    flipped, gone, torn, foreign = draw.sample(there, 4)
     data = folder / json.loads(flipped.read_text(encoding="utf-8"))["file"]
     content = bytearray(data.read_bytes())
     content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)

@@ -113,7 +113,7 @@ def test_machines_that_are_added_share_the_work(long: Crew, nodes: Nodes, record
     assert re.search(r"^2 workers, [\d,]+ tokens/s \([\d,]+ \+ [\d,]+\)", ended.errors, re.MULTILINE), ended.errors
     compare(long.whole, out, long.folder / "scratch", complete=True)
     # A cluster that is not ours stays as it is.
-    assert nodes.process.poll() is None and not [process for process in nodes.measuring()]
+    assert nodes.process.poll() is None and not nodes.measuring()
     record("A machine, added to the cluster under way", f"its worker measures too; {SAME}")
 
 
