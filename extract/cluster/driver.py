@@ -218,6 +218,8 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
     """Measure and commit every missing shard of some runs.
 
     Raises EnvironmentRefusal where there is no cluster, room or storage; the first Refusal of a worker once the other runs are done."""
+    from extract.run import publish_if_possible
+
     for job in jobs:
         check_room(job.config, job.located, store.out, len(job.missing))
     runs = [Gathering(job, cluster.place(store.out), store) for job in jobs]
@@ -238,6 +240,8 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
         run.close()
     refused = next((run.refused for run in runs if run.refused is not None), None)
     if refused is not None:
+        # The others are whole, and would not be seen.
+        publish_if_possible(store)
         raise refused
     tokens = {run.job.config.name: run.tokens for run in runs}
     return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))
