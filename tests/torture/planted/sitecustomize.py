@@ -1,8 +1,8 @@
 """What the machine of a worker may have: read by every Python process that finds this folder on its path, before anything else.
 
-PLANT_FATAL: the number of a shard, or any, that the process does not survive, as one that runs out of memory;
-with PLANT_ONCE, a file that is made then, only the first. PLANT_LOADS: a file that gets a line for each model that is loaded. PLANT_CODE: a folder with another copy of the program. Tests set them in the environment of a
-driver, which has begun before, so that they hold in the processes of Ray alone."""
+PLANT_FATAL: the number of a shard, or any, that the process does not survive, as one that runs out of memory; with PLANT_ONCE, a file that
+is made then, only the first. PLANT_LOADS: a file that gets a line for each model that is loaded. PLANT_CODE: a folder with another copy of
+the program. Tests set them in the environment of a driver, which has begun before, so that they hold in the processes of Ray alone."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ def _watch() -> None:
 def _again() -> bool:
     with contextlib.suppress(FileExistsError):
         if "PLANT_ONCE" in os.environ:
-            open(os.environ["PLANT_ONCE"], "x").close()  # noqa: PTH123, SIM115
+            open(os.environ["PLANT_ONCE"], "x").close()  # noqa: PTH123
         return True
     return False
 
