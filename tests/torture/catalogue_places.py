@@ -99,8 +99,8 @@ CASES = (
          (r"process \d+ has the file open \(c\.duckdb\.work\)", "run the same command again"), 5, opened_by_another("out/c.duckdb.work"),
          ("out", "out/*")),
     run_case("61-worker-killed", "a worker that is killed while it measures", 0, "4 heads on 60 tokens", flags=("--workers", "1"),
-             fresh=True, slow=True, changes=(*BEGUN, "out/c.duckdb", "killed"), after=_killed_once, env=(("PYTHONPATH", str(Path(__file__).with_name(
-             "planted"))), ("PLANT_FATAL", "1"), ("PLANT_ONCE", "killed"))),
+             fresh=True, slow=True, changes=(*BEGUN, "out/c.duckdb", "killed"), after=_killed_once,
+             env=(("PYTHONPATH", str(Path(__file__).with_name("planted"))), ("PLANT_FATAL", "1"), ("PLANT_ONCE", "killed"))),
     Case("62-clock-in-the-future", "a run begun by a clock that was wrong", (*_RUN, "done.duckdb"), ("4 heads on 60 tokens",), 0, _SKEWED,
          ("done.duckdb", "done.duckdb.work"), after=_resumed),
 )
