@@ -25,7 +25,7 @@ SAME = "every table as from the plain loop"
 LONG = 60
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def only_whole(whole: bool) -> None:
     """Each starts Ray, which takes a processor for ten seconds."""
     if not whole:
