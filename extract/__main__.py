@@ -13,6 +13,7 @@ import typer
 from extract import config
 from extract.acceptance.command import acceptance
 from extract.bench.command import bench
+from extract.bench.scale.command import bench_scale
 from extract.calibration.command import calibrate
 from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal, disk_full
 from extract.interrupt import Interrupted, Stop, hit_a_query
@@ -130,6 +131,7 @@ def windows(
 
 app.command("calibrate")(calibrate)
 app.command("bench")(bench)
+app.command("bench-scale")(bench_scale)
 app.command("acceptance")(acceptance)
 
 
