@@ -47,6 +47,7 @@ def run(
     model: Model = None,
     corpus: Corpus = None,
     device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu or cuda.")] = None,
+    device_map: Annotated[str | None, typer.Option(metavar="M", help="auto: one model over all GPUs of the machine.")] = None,
     dtype: Annotated[str | None, typer.Option(metavar="D", help="float32, bfloat16 or float64.")] = None,
     window: Window = None,
     windows: Windows = None,
@@ -57,7 +58,7 @@ def run(
 ) -> None:
     """Measure a model, or go on with a run of the same name and configuration."""
     texts: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
-    given = texts | {"window": window, "windows": windows, "max_line_bytes": max_line_bytes}
+    given = texts | {"device_map": device_map, "window": window, "windows": windows, "max_line_bytes": max_line_bytes}
     chosen = config.read(run_file, **given)
     from extract.run import measure
 

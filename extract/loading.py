@@ -69,7 +69,7 @@ def load(config: RunConfig, located: Located, row: dict[str, object], out: Path,
     windows = _cut(config, opened, text, config.calibration_windows)
     check_unchanged(located)
     with waiting(f"loading and checking {located.name}"):
-        model = checkpoint.load(opened, config.dtype, str(row["device"]))
+        model = checkpoint.load(opened, config.dtype, str(row["device"]), config.device_map)
         with failures_told(), must_fit():
             kernel = self_test(model, to_tensor(windows.windows[:1]))
     return Loaded(config, opened, model, kernel, text, windows)

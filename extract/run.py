@@ -151,7 +151,7 @@ def _first_rows(job: Job, store: Store, loaded: Loaded, batch: int) -> Rows:
 
     shape = loaded.checkpoint.shape
     found = {"corpus_licence": loaded.text.licence, "layers": shape.layers, "heads_per_layer": shape.heads, "batch_windows": batch}
-    row = job.row | found | {"attention_kernel": loaded.kernel, "hardware": device.hardware(str(job.row["device"]))}
+    row = job.row | found | {"attention_kernel": loaded.kernel, "hardware": device.hardware(str(job.row["device"]), loaded.model)}
     # Without examples, no word of the text is kept.
     first = to_tensor(loaded.cut.windows)[0]
     worked = []
