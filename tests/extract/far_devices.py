@@ -1,8 +1,7 @@
 """Several devices on a machine that has none: tensors that lie on `far:0`, `far:1`, … and are worked out by the processor all the same.
 
 Every operation is real and its values are the processor's; tensors of two devices that meet in one operation are an error, as they are on
-GPUs. What PyTorch lets meet there – a number without a dimension, or indices, on the host – may meet here. Run as a program, it measures a
-model that accelerate has spread over such devices, and prints what came of it as JSON."""
+GPUs. What PyTorch lets meet there – a number without a dimension, or indices, on the host – may meet here."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,6 +67,8 @@ class _Made(TorchFunctionMode):
         if function in (torch.tensor, torch.as_tensor) and kwargs.get("device") is not None:
             made = args[0] if isinstance(args[0], Tensor) else function(*args, **kwargs | {"device": "cpu"})
             return made.to(kwargs["device"])
+        if function is Tensor.__getitem__ and isinstance(args[1], tuple):
+            args = (args[0], tuple(torch.tensor(part) if isinstance(part, list) else part for part in args[1]))
         return function(*args, **kwargs)
 
 
@@ -109,5 +110,5 @@ class _Backend(_DummyBackendModule):
 
 
 def install() -> None:
-    """Register the devices, for this process and for good."""
+    """Register the devices, for this process and for good: a process of its own is best."""
     _setup_privateuseone_for_python_backend(NAME, backend_module=_Backend())
