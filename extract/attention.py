@@ -154,8 +154,7 @@ def hand_over(
     # The residual stream and the tokens may come from a layer on another device.
     here, tokens = query.device, tap.tokens_on(query.device)
     rows = blocked.attend(query, key, value, scoring, tokens, LayerHeads.value_norms(value, tap.weights))
-    mean = None if tap.mean_written is None else tap.mean_written.to(here)
-    tap.receive(LayerHeads(tap.layer, query, key, value, rows, scoring, tap.residual.to(here), tokens, tap.weights, mean))
+    tap.receive(LayerHeads(tap.layer, query, key, value, rows, scoring, tap.residual.to(here), tokens, tap.weights, tap.mean_written))
     tap.residual, tap.reached = None, True
     if tap.is_last:
         raise _Enough

@@ -64,7 +64,12 @@ def load(checkpoint: Checkpoint, dtype: str, device: str, device_map: str | None
         raise EnvironmentRefusal("asked for cuda, but PyTorch finds no GPU that it can use", "device", "--device cpu, or check the driver")
     name = checkpoint.located.name
     # Mismatched shapes are then named in `told`, rather than in a table of many lines.
-    options: dict[str, object] = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True, "ignore_mismatched_sizes": True}
+    options: dict[str, object] = {
+        "use_safetensors": True,
+        "trust_remote_code": False,
+        "local_files_only": True,
+        "ignore_mismatched_sizes": True,
+    }
     if device_map is not None:
         options["device_map"] = placement.plan(checkpoint.config, getattr(torch, dtype), device, name)
     try:

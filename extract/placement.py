@@ -20,7 +20,7 @@ Free = dict[int | str, int]
 Placement = dict[str, int | str | torch.device]
 
 # What a device keeps free of weights: what one layer takes while it is measured. See docs/scale.md for what that is.
-ROOM = 0.1
+ROOM = 0.05
 
 
 def plan(config: "PreTrainedConfig", dtype: torch.dtype, device: str, name: str) -> Placement:

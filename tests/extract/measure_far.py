@@ -2,7 +2,6 @@
 
 import json
 import sys
-from contextlib import nullcontext
 
 import accelerate
 import far_devices
@@ -12,7 +11,7 @@ import torch
 from family_toys import TOYS, VOCABULARY
 from transformers import PreTrainedModel
 
-from extract import blocked, device, families, measures, placement
+from extract import blocked, families, measures, placement
 from extract.attention import mean_outputs, measure_windows
 from extract.examples import Examples
 from extract.reservoir import Reservoirs

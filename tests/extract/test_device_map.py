@@ -1,4 +1,4 @@
-"""One model in several places: over devices that are played by the processor, with weights offloaded by accelerate, and with none at all."""
+"""One model in several places: on devices that the processor plays, with weights that accelerate has offloaded, and with none at all."""
 
 import json
 import os
@@ -104,7 +104,7 @@ def offload(model: PreTrainedModel, how: str, folder: Path) -> PreTrainedModel:
     names = {name: blocks[id(part)] for name, part in model.named_modules() if id(part) in blocks}
     stem = next(iter(names)).rpartition(".")[0]
     rest = {f"{model.base_model_prefix}.{name}" for name, _ in model.base_model.named_children()} - {stem}
-    where = {name: "cpu" for name in rest | {"lm_head"}} | {name: "disk" if number == 1 else "cpu" for name, number in names.items()}
+    where = dict.fromkeys(rest | {"lm_head"}, "cpu") | {name: "disk" if number == 1 else "cpu" for name, number in names.items()}
     return accelerate.dispatch_model(model, where, main_device="cpu", offload_dir=str(folder))
 
 
