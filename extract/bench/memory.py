@@ -172,7 +172,9 @@ def _bytes(count: int, dtype: torch.dtype) -> int:
 
 
 def placed(shape: Shape, gpus: int, found: Bytes) -> list[Bytes] | str:
-    """What every GPU holds: weights, what is kept beside them – the sums of a forward with it – and what the largest step takes for a while; or why it cannot be."""
+    """What every GPU holds: weights, what is kept beside them, sums of a forward with it, and what the largest step takes for a while.
+
+    Or why it cannot be."""
     model = shape.build("meta")
     try:
         where = spread(model, {number: int(GPU_BYTES * (1 - ROOM)) for number in range(gpus)}, f"{gpus} GPUs")
