@@ -38,9 +38,9 @@ def free_memory(device: str) -> Free:
     """Bytes that weights may take on each GPU, or in the host's memory."""
     if device == "cuda":
         return {number: int(torch.cuda.mem_get_info(number)[0] * (1 - ROOM)) for number in range(torch.cuda.device_count())}
-    import psutil
+    from accelerate.utils import get_max_memory
 
-    return {"cpu": int(psutil.virtual_memory().available * (1 - ROOM))}
+    return {"cpu": int(get_max_memory()["cpu"] * (1 - ROOM))}
 
 
 def spread(model: "PreTrainedModel", free: Free, name: str) -> Placement:

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from extract import config as run_config
-from extract import families, measures, placement
+from extract import families, measures, passes, placement
 from extract.__main__ import main
 from extract.attention import mean_outputs, measure_windows
 from extract.checkpoint import _check_finite, load, open_checkpoint
@@ -178,12 +178,23 @@ def test_a_run_with_a_device_map_on_a_machine_without_a_gpu_has_the_same_tables(
     assert contents(mapped) == contents(plain)
 
 
-def test_a_run_goes_on_with_its_model_in_other_places(
-    config: RunConfig, out: Path, write_run_file: Callable[[RunConfig], Path], capsys: pytest.CaptureFixture[str]
+def test_a_run_that_was_stopped_goes_on_with_its_model_in_other_places_to_the_same_tables(
+    config: RunConfig, out: Path, tmp_path: Path, write_run_file: Callable[[RunConfig], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main(["run", str(write_run_file(config)), "--out", str(out)]) == 0
-    assert main(["run", str(write_run_file(config)), "--out", str(out), "--device-map", "auto", "--resume"]) == 0
-    assert "complete already" in capsys.readouterr().err
+    measure(config, tmp_path / "whole.duckdb")
+    real = passes._measure_text
+
+    def fail(loaded: object, shard: int, *rest: object) -> None:
+        if shard == 2:
+            raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+        real(loaded, shard, *rest)
+
+    monkeypatch.setattr(passes, "_measure_text", fail)
+    command = ["run", str(write_run_file(config)), "--out", str(out)]
+    assert main([*command, "--device-map", "auto"]) == 5
+    monkeypatch.undo()
+    assert main([*command, "--resume"]) == 0
+    assert contents(out) == contents(tmp_path / "whole.duckdb")
 
 
 def test_a_run_is_not_known_by_where_its_model_lies(config: RunConfig) -> None:
