@@ -78,7 +78,7 @@ def load(checkpoint: Checkpoint, dtype: str, device: str, device_map: str | None
                 checkpoint.located.folder, config=checkpoint.config, dtype=getattr(torch, dtype), output_loading_info=True, **options
             )
     except torch.OutOfMemoryError as error:
-        raise _too_large(name) from error
+        raise _too_large(name, device_map) from error
     # safetensors and torch raise errors of their own for weights that are not what they say.
     except Exception as error:
         # Too little memory, or a package that is missing, is the machine's fault, not the file's.
@@ -90,10 +90,12 @@ def load(checkpoint: Checkpoint, dtype: str, device: str, device_map: str | None
     try:
         return model.eval() if device_map is not None else model.eval().to(device)
     except torch.OutOfMemoryError as error:
-        raise _too_large(name) from error
+        raise _too_large(name, device_map) from error
 
 
-def _too_large(name: str) -> EnvironmentRefusal:
+def _too_large(name: str, device_map: str | None) -> EnvironmentRefusal:
+    if device_map is not None:
+        return EnvironmentRefusal("the model does not fit in the GPUs' memory", name, "--dtype bfloat16, or --device cpu")
     return EnvironmentRefusal("the model does not fit in the GPU's memory", name, "--dtype bfloat16, --device-map auto or --device cpu")
 
 

@@ -17,7 +17,8 @@ every GPU that is used, such as `2 x NVIDIA H100`.
   GPU. What does not fit is refused before anything is loaded, with how much it is.
 - A calibration edits a model that lies on one device, and leaves the option out.
 - No machine with two GPUs was at hand: that tensors of different devices never meet is tested with devices that are played by the
-  processor, for a model of every listed type. Speed over several GPUs was not measured. GPUs take turns: only one of them works at a time.
+  processor, for a model of every listed type. GPT-Neo's own forward fails where its two embeddings lie on different devices. Speed over
+  several GPUs was not measured. GPUs take turns: only one of them works at a time.
 
 ## Memory of a model of Llama-3-70B's shape
 
