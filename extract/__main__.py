@@ -49,6 +49,7 @@ def run(
     model: Model = None,
     corpus: Corpus = None,
     device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu or cuda.")] = None,
+    device_map: Annotated[str | None, typer.Option(metavar="M", help="auto: one model over all GPUs of the machine.")] = None,
     dtype: Annotated[str | None, typer.Option(metavar="D", help="float32, bfloat16 or float64.")] = None,
     window: Window = None,
     windows: Windows = None,
@@ -62,7 +63,7 @@ def run(
 ) -> None:
     """Measure a model, or go on with a run of the same name and configuration; several run files are measured in one pass."""
     texts: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
-    given = texts | {"window": window, "windows": windows, "max_line_bytes": max_line_bytes}
+    given = texts | {"device_map": device_map, "window": window, "windows": windows, "max_line_bytes": max_line_bytes}
     if name is not None and len(run_files) > 1:
         raise UsageRefusal(f"--name {name!r} is one name for {len(run_files)} runs", "command line", "name each in its run file")
     if shards is not None and workers is None and ray is None:

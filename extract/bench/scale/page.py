@@ -145,7 +145,7 @@ def _linear(row: dict[str, Any]) -> str:
         return "Too few shards to say whether the cost is linear."
     quarter = len(seconds) // 4
     first, last = statistics.median(seconds[:quarter]), statistics.median(seconds[-quarter:])
-    return f"A shard of the last quarter took {last / first:.2f} times as long as one of the first: the cost is that of the shards, not of the file."
+    return f"A shard of the last quarter took {last / first:.2f} times as long as one of the first."
 
 
 def _simulated(row: dict[str, Any]) -> str:
