@@ -30,7 +30,7 @@ def measured(model: PreTrainedModel) -> tuple[ShardSums, pa.Table]:
     # Twice, for examples that are there already, and for sums that are.
     for first in (0, len(TOKENS)):
         measure_windows(model, TOKENS, sums, modules, mean_outputs=mean_outputs(model, TOKENS), also=[examples.taking(first)])
-    return sums, examples.to_table("far", 0, range(2 * len(TOKENS)))
+    return sums, examples.to_table("far", 0)
 
 
 def spread(model: PreTrainedModel, at: str) -> PreTrainedModel:

@@ -111,7 +111,7 @@ def test_shards_measured_in_another_order_have_the_same_sums_bit_for_bit(
 ) -> None:
     torch.set_num_threads(2)
     located = locate(run.model)
-    loaded = load(run, located, describe(run, located, corpus.identify(run.corpus), "cpu"), tmp_path / "counters.duckdb", run.shards)
+    loaded = load(run, located, describe(run, located, corpus.identify(run.corpus), "cpu"))
     means, orders = mean_outputs(loaded), [list(range(run.shards))]
     draw = random.Random(SEED)
     for _ in range(4 if whole else 1):
