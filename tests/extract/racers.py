@@ -58,16 +58,18 @@ def main(place: str, processes: str, names: str, *flags: str) -> None:
     for module in ("extract.cluster.storage", *_LOADED.get(place.partition(":")[0], ())):
         importlib.import_module(module)
     context = multiprocessing.get_context("fork")
-    together, told = context.Barrier(int(processes)).wait, context.SimpleQueue()
+    together, told = context.Barrier(int(processes), timeout=10).wait, context.SimpleQueue()
     racers = [
         context.Process(target=_race, args=(place, number, int(names), not flags, together, told)) for number in range(int(processes))
     ]
     for racer in racers:
         racer.start()
-    for _ in racers:
-        print(json.dumps(told.get()))
     for racer in racers:
         racer.join()
+    if any(racer.exitcode for racer in racers):
+        sys.exit("not all came to the end")
+    for _ in racers:
+        print(json.dumps(told.get()))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count as counting
 from pathlib import Path
 
 import fsspec
@@ -28,7 +28,7 @@ from extract.errors import EnvironmentRefusal
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("folder", "memory", "file", "s3", "gcs")
-_fresh = count()
+_fresh = counting()
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,7 @@ def test_a_place_that_can_be_used_is_found_to_be_so_and_left_as_it_was(
     opened = open_place(kind)
     check_place(opened("run"), kind)
     assert opened("run").names() == []
+    assert not list(tmp_path.rglob("run")) or kind == "file"
     opened("run").put("0", b"here")
     check_place(opened("run"), kind)
     assert (opened("run").names(), opened("run").read("0")) == (["0"], b"here")
@@ -200,18 +201,18 @@ def race(place: str, processes: int, names: int, *flags: str) -> list[list[int]]
     return created
 
 
-@pytest.mark.parametrize(("kind", "flags"), [("folder", ()), ("folder", ("no-links",)), ("s3", ()), ("gcs", ())])
+@pytest.mark.parametrize(("kind", "count", "flags"), [("folder", 50, ()), ("folder", 150, ("no-links",)), ("s3", 20, ()), ("gcs", 20, ())])
 def test_of_eight_processes_exactly_one_creates_each_file(
-    kind: str, flags: tuple[str, ...], request: pytest.FixtureRequest, tmp_path: Path
+    kind: str, count: int, flags: tuple[str, ...], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     if kind != "folder":
         request.getfixturevalue(kind)
     place = {"folder": str(tmp_path / "race"), "s3": "s3://shards/race", "gcs": "gs://shards/race"}[kind]
-    created = race(place, 8, 20, *flags)
+    created = race(place, 8, count, *flags)
     assert len(created) == 8
-    assert sorted(name for names in created for name in names) == list(range(20))
+    assert sorted(name for names in created for name in names) == list(range(count))
     files = storage(place)
-    assert files.names() == sorted(str(name) for name in range(20))
+    assert files.names() == sorted(str(name) for name in range(count))
     for name in files.names():
         assert len(set(files.read(name).decode().split(f" {name}")) - {""}) == 1
 
