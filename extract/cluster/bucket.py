@@ -10,7 +10,8 @@ from fsspec import AbstractFileSystem
 
 from extract.errors import EnvironmentRefusal, Refusal
 
-# Two that create one object at the same moment may both be sent away, to try again; so many times, after so many seconds.
+# Two that create one object at the same moment may both be sent away, to try again; so many times, after so many seconds
+# that double.
 _TRIES, _WAIT = 6, 0.1
 _TAKEN, _CONFLICT = "PreconditionFailed", "ConditionalRequestConflict"
 
@@ -33,7 +34,7 @@ class Bucket:
     def create(self, name: str, data: bytes) -> bool:
         """As in Storage."""
         with self._told("written"):
-            for left in reversed(range(_TRIES)):
+            for attempt in range(_TRIES):
                 try:
                     self._files.pipe_file(f"{self._root}/{name}", data, mode="create")
                     return True
@@ -44,9 +45,9 @@ class Bucket:
                     # s3fs makes it a FileExistsError only where the answer says which condition failed, as not every store's does.
                     if code == _TAKEN:
                         return False
-                    if code != _CONFLICT or not left:
+                    if code != _CONFLICT or attempt == _TRIES - 1:
                         raise
-                time.sleep(_WAIT * 2 ** (_TRIES - 1 - left))
+                time.sleep(_WAIT * 2**attempt)
         raise AssertionError("the last try has an answer")
 
     def read(self, name: str) -> bytes:

@@ -110,5 +110,10 @@ class Gathering:
 
     def clear(self) -> None:
         """Remove the files of a run that is in the database, whole."""
-        if not self._order:
+        if self._order:
+            return
+        try:
             self._place.clear()
+        except EnvironmentRefusal as refusal:
+            # All is committed: that is no reason to fail.
+            say(f"warning: {self.job.config.name} is complete, but {refusal.what} ({refusal.where})")

@@ -21,10 +21,15 @@ from hypothesis import strategies as st
 from s3_peer import S3, s3_server
 from small_disk import MIB, Disk, mounted_disks  # noqa: F401
 
+from extract.__main__ import main
 from extract.cluster.bucket import Bucket
 from extract.cluster.folder import Folder
+from extract.cluster.shard_files import found, leave, read
 from extract.cluster.storage import Storage, absolute, check_place, storage
+from extract.config import RunConfig
 from extract.errors import EnvironmentRefusal
+from extract.families import HeadShape
+from extract.replica import Findings, Measured
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("folder", "memory", "file", "s3", "gcs")
@@ -265,6 +270,27 @@ def test_a_full_disk_costs_nothing_that_was_there(make_disk: Callable[[int], Dis
     assert place.names() == ["0", "1"]
 
 
+def test_the_command_line_says_in_one_line_that_shards_cannot_be_left(
+    config: RunConfig,
+    out: Path,
+    write_run_file: Callable[[RunConfig], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    words = ("run", str(write_run_file(config)), "--out", str(out), "--workers", "1", "--shards")
+    for place, told in (
+        ("file", "shards cannot be written: Not a directory"),
+        ("no://x", "--shards cannot be used: Protocol not known: no"),
+    ):
+        assert main([*words, str(tmp_path / place) if place == "file" else place]) == 5
+        said = capsys.readouterr()
+        assert said.err.startswith(f"error: {told}")
+        assert said.err.count("\n") == 1
+    assert not [path for path in out.parent.iterdir() if path.name.endswith(".shards")]
+
+
 _WRITER = """
 import hashlib, random, sys
 from extract.cluster.storage import storage
@@ -323,6 +349,12 @@ def test_a_package_that_is_not_there_is_named(package: str, place: str) -> None:
     assert f"nstall {package}" in said
 
 
+def toy_shard() -> Measured:
+    """Shard 3 of a model of one head, of one row."""
+    findings = Findings(HeadShape(1, 1, 1, 1, 1, 1), None, "eager", "cpu", 1, ())
+    return Measured(3, 10, 0.5, findings, {"shard": pa.table({"shard": [3]})})
+
+
 def requests(peer: S3 | Gcs, act: Callable[[], object]) -> list[tuple[str, int]]:
     """Method and status of each request that something takes."""
     peer.requests.clear()
@@ -356,12 +388,7 @@ def test_gcs_is_asked_once_for_each_thing(gcs: Gcs, open_place: Callable[[str], 
 def test_a_shard_whose_manifest_was_written_and_the_answer_lost_counts_as_left(
     s3: S3, gcs: Gcs, open_place: Callable[[str], Callable[..., Storage]]
 ) -> None:
-    from extract.cluster.shard_files import found, leave, read
-    from extract.families import HeadShape
-    from extract.replica import Findings, Measured
-
-    findings = Findings(HeadShape(1, 1, 1, 1, 1, 1), None, "eager", "cpu", 1, ())
-    measured = Measured(3, 10, 0.5, findings, {"shard": pa.table({"shard": [3]})})
+    measured = toy_shard()
     for peer, kind in ((s3, "s3"), (gcs, "gcs")):
         place = open_place(kind)("run")
         peer.lose = 1
@@ -370,6 +397,14 @@ def test_a_shard_whose_manifest_was_written_and_the_answer_lost_counts_as_left(
         assert peer.requests[-2][2] == 412
         assert found(place, {3: "key"}) == {3: manifest}
         assert read(place, manifest).rows["shard"].equals(measured.rows["shard"])
+
+
+@pytest.mark.parametrize("there", [b"", b"{", b"[]"])
+def test_a_manifest_that_nobody_can_read_is_no_reason_to_lose_a_shard(there: bytes, tmp_path: Path) -> None:
+    place, measured = storage(str(tmp_path)), toy_shard()
+    place.put("000003.json", there)
+    manifest = leave(place, "key", measured)
+    assert found(place, {3: "key"}) == {3: manifest}
 
 
 def test_two_who_create_one_object_of_s3_at_the_same_moment_try_again(s3: S3, open_place: Callable[[str], Callable[..., Storage]]) -> None:
