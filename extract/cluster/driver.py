@@ -5,11 +5,10 @@ of the run with most left to do; when nothing is left to give out, a shard that 
 too: its first one may wait for a machine that never comes back. Between two commits the driver looks who is free, so that nobody waits for
 the database. (ray.util.ActorPool does not tell which shard a killed worker had, and knows nothing of models.)"""
 
-import os
 import statistics
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -208,11 +207,14 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
     Raises EnvironmentRefusal where there is no cluster, room or storage; the first Refusal of a worker once the other runs are done."""
     for job in jobs:
         check_room(job.config, job.located, store.out, len(job.missing))
-    runs = [Gathering(job, cluster.shards or _beside(store.out), store) for job in jobs]
-    for run in runs:
-        if run.found_before:
-            say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")
     with ExitStack() as stack:
+        beside = store.out.absolute().with_name(store.out.name + ".shards")
+        if cluster.shards is None:
+            stack.callback(_remove_if_empty, beside)
+        runs = [Gathering(job, cluster.shards or str(beside), store) for job in jobs]
+        for run in runs:
+            if run.found_before:
+                say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")
         if any(run.waiting for run in runs):
             kind = "cuda" if any(job.row["device"] == "cuda" for job in jobs) else "cpu"
             connected = stack.enter_context(session(cluster, kind))
@@ -222,8 +224,8 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
         stop, shown = stack.enter_context(Stop()), stack.enter_context(progress(jobs))
         driver = Driver(runs, connected, store, stop, shown)
         driver.work()
-    for run in runs:
-        run.close()
+        for run in runs:
+            run.close()
     refused = next((run.refused for run in runs if run.refused is not None), None)
     if refused is not None:
         raise refused
@@ -231,5 +233,6 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
     return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))
 
 
-def _beside(out: Path) -> str:
-    return os.fspath(out.absolute().with_name(out.name + ".shards"))
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
