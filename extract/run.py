@@ -47,6 +47,7 @@ def measure(
             with obeyed():
                 jobs = [plan(config, store, must_resume=must_resume, retry_quarantined=retry_quarantined) for config in configs]
                 tokens = _measure_missing([job for job in jobs if job.missing], store, stop, cluster)
+                _forget([job for job in jobs if not job.missing], store, cluster)
             with stop.held():
                 store.publish()
         except KeyboardInterrupt as error:
@@ -70,6 +71,14 @@ def _measure_missing(jobs: Sequence[Job], store: Store, stop: Stop, cluster: Clu
 
         return measure_on_workers(jobs, store, cluster).tokens
     return {job.config.name: _measure_here(job, store, stop) for job in jobs}
+
+
+def _forget(complete: Sequence[Job], store: Store, cluster: Cluster | None) -> None:
+    """Remove what workers have left of runs that are complete already."""
+    if complete and cluster is not None:
+        from extract.cluster.shard_files import forget
+
+        forget(cluster.place(store.out), complete)
 
 
 def _measure_here(job: Job, store: Store, stop: Stop) -> int:

@@ -5,7 +5,9 @@ A worker (worker.py) measures a shard and leaves it as a Parquet file with a man
 watches and restarts the processes (session.py)."""
 
 import importlib.util
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from extract.progress import say
 
@@ -18,6 +20,10 @@ class Cluster:
     workers: int | None = None
     ray: str | None = None
     shards: str | None = None
+
+    def place(self, out: Path) -> str:
+        """Where workers leave their shards of runs into this counters file."""
+        return self.shards or os.fspath(out.absolute().with_name(out.name + ".shards"))
 
     def installed(self) -> bool:
         """Whether Ray is there; says what to install where it is not."""

@@ -208,10 +208,10 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
     for job in jobs:
         check_room(job.config, job.located, store.out, len(job.missing))
     with ExitStack() as stack:
-        beside = store.out.absolute().with_name(store.out.name + ".shards")
+        place = cluster.place(store.out)
         if cluster.shards is None:
-            stack.callback(_remove_if_empty, beside)
-        runs = [Gathering(job, cluster.shards or str(beside), store) for job in jobs]
+            stack.callback(_remove_if_empty, Path(place))
+        runs = [Gathering(job, place, store) for job in jobs]
         for run in runs:
             if run.found_before:
                 say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")

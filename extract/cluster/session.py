@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import ray
 from ray.actor import ActorHandle
 
+from extract import unfinished
 from extract.cluster import Cluster
 from extract.cluster.worker import Worker
 from extract.errors import EnvironmentRefusal
@@ -24,6 +26,10 @@ RETRIES = 3
 
 # Manifests are all that goes through it; Ray takes no less.
 _OBJECT_STORE = 80 * 2**20
+
+
+# Seconds in which a machine of the cluster must answer.
+_REACHED = 10.0
 
 
 @dataclass(frozen=True)
@@ -63,20 +69,40 @@ def _connected(cluster: Cluster) -> Iterator[None]:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     with contextlib.ExitStack() as stack:
         if cluster.ray is None:
-            # Sockets lie in it, whose paths must be short.
-            folder = tempfile.mkdtemp(prefix="headcount-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)  # noqa: S108
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder = stack.enter_context(_folder())
             own = {"num_cpus": max(_cores(), cluster.workers or 1), "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
             stack.callback(ray.shutdown)
             ray.init(address="local", _temp_dir=folder, **own, **quiet)
         else:
             stack.callback(ray.shutdown)
             try:
+                _reach(cluster.ray)
                 ray.init(address=cluster.ray, **quiet)
-            except (ConnectionError, ValueError, RuntimeError) as error:
+            except (OSError, OverflowError, ValueError, RuntimeError) as error:
                 fix = "start one with ray start --head, correct the address, or use --workers for this machine alone"
                 raise EnvironmentRefusal(f"no Ray cluster at {cluster.ray!r}", "--ray", fix) from error
         yield
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[str]:
+    """A folder for Ray's logs and sockets, whose paths must be short; those of drivers that were killed are removed."""
+    name = Path("/tmp" if Path("/tmp").is_dir() else tempfile.gettempdir(), "headcount-ray")  # noqa: S108
+    unfinished.remove_abandoned(name)
+    folder = Path(tempfile.mkdtemp(prefix=name.name + unfinished.MARK, dir=name.parent))
+    handle = unfinished.claim(folder)
+    try:
+        yield os.fspath(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _reach(address: str) -> None:
+    """Raise OSError where nobody listens at host:port: Ray would try for minutes, and tell of each attempt. It knows other addresses."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _REACHED).close()
 
 
 def _sized(cluster: Cluster, kind: str) -> Session:

@@ -7,14 +7,14 @@ one with other rows is refused by the names of both files."""
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extract.cluster.storage import Storage
+from extract.cluster.storage import Storage, storage
 from extract.errors import NumericRefusal
 from extract.families import HeadShape
 from extract.identity import known_by
@@ -89,7 +89,8 @@ def leave(place: Storage, key: str, measured: Measured) -> Manifest:
 
 
 def found(place: Storage, keys: Mapping[int, str]) -> dict[int, Manifest]:
-    """The manifests of shards that lie there, under these keys by shard; what cannot be read is removed, and measured again."""
+    """The manifests of shards that lie there, under these keys by shard; one that cannot be read, or that is of another run and came here
+    by mistake, is removed, and its shard measured again."""
     manifests = {}
     for name in place.names():
         stem, is_manifest = name.removesuffix(_MANIFEST), name.endswith(_MANIFEST)
@@ -102,6 +103,8 @@ def found(place: Storage, keys: Mapping[int, str]) -> dict[int, Manifest]:
             continue
         if manifest.key == keys[int(stem)]:
             manifests[manifest.shard] = manifest
+        else:
+            place.remove(name)
     return manifests
 
 
@@ -120,6 +123,12 @@ def discard(place: Storage, manifest: Manifest) -> None:
     """Remove a shard, so that it is measured again: the manifest first, which says that it is there."""
     place.remove(f"{manifest.shard:06d}{_MANIFEST}")
     place.remove(manifest.file)
+
+
+def forget(place: str, jobs: Sequence[Job]) -> None:
+    """Remove the files of runs that are in the database, whole: a driver that was lost after its last commit has left them."""
+    for job in jobs:
+        storage(place, run_key(job)[:16]).clear()
 
 
 def _manifest(data: bytes) -> Manifest:

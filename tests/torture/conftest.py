@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from crew import crew  # noqa: F401
 from kill_toy import server, toy  # noqa: F401
 
 Record = Callable[[str, str], None]

@@ -4,7 +4,8 @@
 
 A request: `program`, extract, report, convert (toy_conversion.py) or checkpoint (toy_checkpoint.py: a folder and a tokenizer); `command`,
 its arguments; `log` and `errors`, files that the child's stdout and stderr are appended to; `publish_every` in s; `list_steps`; `learn`:
-the server loads what this child had to load; and, to be killed on purpose, `at`, the number of the step it dies at, and `when`: before it,
+the server loads what this child had to load; `settings` of a checkpoint's configuration; `least`, seconds after which a shard may be
+given to a second worker; and, to be killed on purpose, `at`, the number of the step it dies at, and `when`: before it,
 after it, or so many seconds into it. The child is the real program. Its steps – statements to the database, syncs, renames, removals – are
 counted, and what it has committed or published is appended to the log in one write each, which no kill can take back."""
 
@@ -130,6 +131,10 @@ def _child(request: dict[str, Any]) -> None:
     sys.argv = [f"python -m {request['program']}", *request["command"]]
     if request["program"] == "extract":
         _tell_of_commits(request.get("publish_every", 60.0))
+        if "least" in request:
+            import extract.cluster.driver
+
+            extract.cluster.driver.LEAST = request["least"]
         from extract.__main__ import program
 
         say("begun")
@@ -141,7 +146,7 @@ def _child(request: dict[str, Any]) -> None:
     elif request["program"] == "checkpoint":
         import toy_checkpoint
 
-        toy_checkpoint.save_checkpoint(*map(Path, request["command"]))
+        toy_checkpoint.save_checkpoint(*map(Path, request["command"]), **request.get("settings", {}))
     else:
         from report.__main__ import main
 

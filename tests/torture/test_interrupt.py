@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from kill_toy import Toy
-from trials import Difference, Ended, after, compare
+from trials import Difference, after, check_told, compare
 
 Record = Callable[[str, str], None]
 SEED = 20260
@@ -17,15 +17,6 @@ TWICE = {
     "SIGINT twice": (signal.SIGINT,) * 2,
     "SIGTERM three times": (signal.SIGTERM,) * 3,
 }
-
-
-def check_told(ended: Ended, where: str) -> None:
-    """Exit 130 and one line, the last one, that says how to go on."""
-    lines = ended.errors.splitlines()
-    if ended.status != 130 or sum(line.startswith("error: ") for line in lines) != 1 or "Traceback" in ended.errors:
-        raise Difference(f"{where}: ended with {ended.status}: {ended.errors}")
-    if not lines[-1].startswith("error: interrupted") or not ("resume with: " in lines[-1] or "run the same command again" in lines[-1]):
-        raise Difference(f"{where}: told {lines[-1]}")
 
 
 @pytest.mark.parametrize("signals", [ONCE, TWICE], ids=["one signal", "several signals"])

@@ -147,6 +147,15 @@ class Difference(AssertionError):
     """What a trial has found: rows lost, torn or changed."""
 
 
+def check_told(ended: Ended, where: str) -> None:
+    """Exit 130 and one line, the last one, that says how to go on."""
+    lines = ended.errors.splitlines()
+    if ended.status != 130 or sum(line.startswith("error: ") for line in lines) != 1 or "Traceback" in ended.errors:
+        raise Difference(f"{where}: ended with {ended.status}: {ended.errors}")
+    if not lines[-1].startswith("error: interrupted") or not ("resume with: " in lines[-1] or "run the same command again" in lines[-1]):
+        raise Difference(f"{where}: told {lines[-1]}")
+
+
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     query = "select table_name, column_name from duckdb_columns() where database_name = 'whole' and not internal order by all"
     found: dict[str, list[str]] = {}
