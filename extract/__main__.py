@@ -25,7 +25,7 @@ _STOPPED = Interrupted("interrupted", "command line", "run the same command agai
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file, such as runs/embedded.toml.")]
-RunFiles = Annotated[list[Path], typer.Argument(metavar="RUN.toml...", help="Run files, such as runs/embedded.toml.")]
+RunFiles = Annotated[list[Path], typer.Argument(metavar="RUN.toml", help="Run files, such as runs/embedded.toml.")]
 Table = Annotated[Path, typer.Argument(metavar="TABLE.csv", help="The published table.")]
 Into = Annotated[Path, typer.Option("--into", metavar="COUNTERS", help="The counters database, made where it is missing.")]
 Source = Annotated[str, typer.Option("--source", metavar="S", help="Where the table comes from, as text.")]

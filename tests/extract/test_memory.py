@@ -12,8 +12,7 @@ from extract.bench.live_bytes import LiveBytes
 from extract.bench.memory import LLAMA_70B, SMALL, counted
 
 ROOT = Path(__file__).parents[2]
-# The section stands in a file of its own until it has joined the page.
-PAGES = (ROOT / "docs" / "scale_models.md.part", ROOT / "docs" / "scale.md")
+PAGE = ROOT / "docs" / "scale.md"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +70,7 @@ def test_the_committed_figures_are_what_the_code_takes(found: dict[str, object])
 
 
 def test_the_page_is_that_of_the_committed_figures(found: dict[str, object]) -> None:
-    page = next(page for page in PAGES if page.exists()).read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     assert memory_page.render(found) in page
     other = json.loads(json.dumps(found))
     other["parts"]["8"]["a forward over text"] += 10**6

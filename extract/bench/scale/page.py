@@ -7,14 +7,15 @@ from typing import Any, cast
 
 from extract.errors import UsageRefusal
 
+_BELOW = " Below zero: a process with one thread wastes less than one with two, and that is more than Ray, files and merging take."
 _KEYS = ("machine", "versions", "merging", "workers", "dispatch", "constants", "check", "assumed", "simulation")
 
 _PAGE = """<!-- Generated: python -m extract bench-scale --page {source} > docs/scale-measured.md -->
 # At scale: measured, and simulated
 
 What [many workers](scale.md) cost was measured on one machine with two of them; what more would do is a simulation with the constants
-that were measured. Measured on {processor} ({cores} cores, {memory} GiB; load {load} at the start{busy}) with {versions}. No GPU and no
-second machine were at hand. `make bench-scale` makes the results anew.
+that were measured. Measured on {processor} ({cores} cores, {memory} GiB; load {load} at the start{busy}) with {versions}.
+No GPU and no second machine were at hand. `make bench-scale` makes the results anew.
 
 ## Two workers beside one process
 
@@ -27,8 +28,7 @@ every process, Ray's own included.
 | --- | --- | --- | --- | --- |
 {workers}
 
-**Overhead of the workers: {overhead} of processor time.** (Below zero: a process with one thread wastes less than one with two, and that
-is more than Ray, files and merging take.)
+**Overhead of the workers: {overhead} of processor time.**{below}
 
 ## Merging
 
@@ -46,20 +46,21 @@ transaction each. With a histogram, every head has a hundred bins besides, which
 A worker loads the model, takes a shard, measures it for a time drawn from those that were measured, and is killed now and then; it then
 comes back, loads again and measures the same shard again. One driver gives out shards and commits them in order, one thing at a time.
 
-Constants, measured: {shard} s per window and worker (median), {loading} s to load the model, {restart} s for Ray and a process to
-start, {commit} ms per commit of a shard, {dispatch} ms for the driver to learn that a call is answered and to make the next ({dispatches}).
-Assumed: {storage} s for a bucket to take a shard's files; kills per worker and hour as in the table.
+Constants, measured: {shard} s per window and worker (median), {loading} s to load the model, {restart} s for all else that comes before
+the first shard, {commit} ms per commit of a shard, {dispatch} ms for the driver to learn that a call is answered and to call again
+({dispatches}). A killed worker is taken to need as long to come back as the first one to come. Assumed: {storage} s for a bucket to take a shard's files; kills per worker and hour as in the table.
 
 **Checked:** for the run of {checked} shards on two workers above, with constants taken from the run of {few}, it predicts
 {predicted} s; it took {measured} s ({apart}).
 
 Each worker has {per_worker} windows to measure, in shards of one, eight or sixty-four windows.
 
-| workers | windows per shard | kills per worker and hour | shards | hours | efficiency | driver busy | files waiting at most | kills | given up |
+| workers | windows per shard | kills per worker, hour | shards | hours | efficiency | driver busy | files waiting | kills | given up |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {simulation}
 
-*Efficiency*: of the workers' time, the share that went into shards that count, their loading and waiting left out.
+*Efficiency*: of the workers' time, the share that went into shards that count, their loading and waiting left out. *Files waiting*: the
+most that were there at once and had to wait for an earlier shard.
 
 ## What breaks first
 
@@ -101,8 +102,9 @@ def render(found: dict[str, Any], source: str) -> str:
         threads=two["threads"],
         few=two["few"],
         many=two["many"],
-        workers="\n".join(_costs(title, two, name) for name, title in (("plain", "plain loop"), ("workers", f"{two['workers']} workers"))),
+        workers="\n".join(_costs(title, two, name) for name, title in (("plain", "plain loop"), ("workers", f"{two['count']} workers"))),
         overhead=f"{100 * two['overhead']:+.1f} %",
+        below=_BELOW if two["overhead"] < 0 else "",
         heads=f"{merging[0]['heads']:,}",
         measures=merging[0]["measures"],
         merging="\n".join(map(_merged, merging)),
