@@ -10,6 +10,7 @@ SITE ?= site
 SITE_URL ?=
 PERFORMANCE ?= yes
 BENCH ?= build/bench.json
+SCALE ?= build/scale.json
 CONSOLE ?=
 # Every file by its hash, for all platforms; torch, of which every index has builds of its own, by its exact version. Nothing is built in a
 # place of its own, where other packages would be fetched for it.
@@ -18,7 +19,7 @@ HASHED = $(PIP) install --require-hashes --no-deps --no-build-isolation --requir
 OURSELVES = PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help report site check publish-check attack torture serve test test-all lint bench acceptance sbom clean
+.PHONY: help report site check publish-check attack torture serve test test-all lint bench bench-scale cluster acceptance sbom clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +77,11 @@ bench: .venv/report  ## time measuring beside a plain forward pass (QUICK=1, DEV
 	@[ -e .venv/bench ] || { echo "installing what is timed against"; $(HASHED) .requirements/bench.txt && touch .venv/bench; } || true
 	@$(BIN)/python -m extract bench --out $(BENCH) --device $(DEVICE) $(if $(QUICK),--quick) $(if $(LAYERS),--layers $(LAYERS))
 
+bench-scale: .venv/dev  ## time merging and two workers, simulate more of them (QUICK=1, SCALE=build/scale.json)
+	@$(BIN)/python -m extract bench-scale --out $(SCALE) $(if $(QUICK),--quick)
+
+cluster: .venv/cluster  ## install what many workers need: Ray's core
+
 acceptance: .venv/report  ## with a GPU and the weights: GPT-2's heads beside published figures (REFERENCE=table.csv)
 	@$(BIN)/python -m extract acceptance $(if $(REFERENCE),--reference $(REFERENCE)) $(if $(filter command line environment,$(origin DEVICE)),--device $(DEVICE))
 
@@ -97,6 +103,11 @@ clean:  ## remove what the other targets made, but not what was measured
 	@$(HASHED) .requirements/report.txt --only-binary :all:
 	@$(PIP) install --constraint constraints.txt --only-binary :all: torch
 	@$(OURSELVES)
+	@touch $@
+
+.venv/cluster: .venv/report .requirements/cluster.txt
+	@echo "installing Ray"
+	@$(HASHED) .requirements/cluster.txt --only-binary :all:
 	@touch $@
 
 .venv/dev: .venv/report .requirements/dev.txt

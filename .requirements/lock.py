@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-LISTS = {"report": ("extract", "report"), "dev": ("dev",), "bench": ("bench",)}
+LISTS = {"report": ("extract", "report"), "cluster": ("cluster",), "dev": ("dev",), "bench": ("bench",)}
 # Installed before anything else: what installs the rest, and what builds this package and the few that come as source.
 TOOLS = ("pip", "setuptools")
 OF_TORCH = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
@@ -22,6 +22,7 @@ HEADER = "# Written by: python .requirements/lock.py – do not edit. {about}\n"
 ABOUT = {
     "tools": "What installs the rest.",
     "report": "What make report needs; torch, whose builds differ, by constraints.txt.",
+    "cluster": "What many workers need beside that.",
     "dev": "What the tests need beside that.",
     "bench": "What make bench needs beside that.",
 }

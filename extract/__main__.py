@@ -13,6 +13,7 @@ import typer
 from extract import config
 from extract.acceptance.command import acceptance
 from extract.bench.command import bench
+from extract.bench.scale.command import bench_scale
 from extract.calibration.command import calibrate
 from extract.errors import EnvironmentRefusal, Refusal, UsageRefusal, disk_full
 from extract.interrupt import Interrupted, Stop, hit_a_query
@@ -24,7 +25,7 @@ _STOPPED = Interrupted("interrupted", "command line", "run the same command agai
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file, such as runs/embedded.toml.")]
-RunFiles = Annotated[list[Path], typer.Argument(metavar="RUN.toml...", help="Run files, such as runs/embedded.toml.")]
+RunFiles = Annotated[list[Path], typer.Argument(metavar="RUN.toml", help="Run files, such as runs/embedded.toml.")]
 Table = Annotated[Path, typer.Argument(metavar="TABLE.csv", help="The published table.")]
 Into = Annotated[Path, typer.Option("--into", metavar="COUNTERS", help="The counters database, made where it is missing.")]
 Source = Annotated[str, typer.Option("--source", metavar="S", help="Where the table comes from, as text.")]
@@ -48,6 +49,7 @@ def run(
     model: Model = None,
     corpus: Corpus = None,
     device: Annotated[str | None, typer.Option(metavar="D", help="auto, cpu or cuda.")] = None,
+    device_map: Annotated[str | None, typer.Option(metavar="M", help="auto: one model over all GPUs of the machine.")] = None,
     dtype: Annotated[str | None, typer.Option(metavar="D", help="float32, bfloat16 or float64.")] = None,
     window: Window = None,
     windows: Windows = None,
@@ -61,7 +63,7 @@ def run(
 ) -> None:
     """Measure a model, or go on with a run of the same name and configuration; several run files are measured in one pass."""
     texts: dict[str, config.Setting] = {"name": name, "model": model, "corpus": corpus, "device": device, "dtype": dtype}
-    given = texts | {"window": window, "windows": windows, "max_line_bytes": max_line_bytes}
+    given = texts | {"device_map": device_map, "window": window, "windows": windows, "max_line_bytes": max_line_bytes}
     if name is not None and len(run_files) > 1:
         raise UsageRefusal(f"--name {name!r} is one name for {len(run_files)} runs", "command line", "name each in its run file")
     if shards is not None and workers is None and ray is None:
@@ -130,6 +132,7 @@ def windows(
 
 app.command("calibrate")(calibrate)
 app.command("bench")(bench)
+app.command("bench-scale")(bench_scale)
 app.command("acceptance")(acceptance)
 
 

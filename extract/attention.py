@@ -6,6 +6,7 @@ model what it would have had anyway. Afterwards the model has its own attention 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,7 @@ from extract.families import Family
 from extract.layer_heads import LayerHeads
 from extract.layer_weights import LayerWeights, model_weights
 from extract.measures import MeasureModule
+from extract.placement import entrance, together
 from extract.same_token import SameTokens
 from extract.sums import ShardSums
 from extract.tally import Tally
@@ -58,7 +60,7 @@ def mean_outputs(model: PreTrainedModel, tokens: Int[Tensor, "batch window"]) ->
     """What each head writes on average over all queries but each window's first, in the coordinates of `LayerHeads.written`."""
     layers: list[Tensor] = []
     visit_layers(model, tokens, lambda heads: layers.append(heads.written.mean((0, 2), dtype=torch.float64)))
-    return torch.stack(layers)
+    return together(layers)
 
 
 def visit_layers(
@@ -75,9 +77,10 @@ def visit_layers(
     family = families.find(model.config)
     blocks = family.blocks(model)
     last = len(blocks) - 1 if last is None else last
-    tokens = tokens.to(model.device)
-    same = SameTokens(tokens)
-    means = [None] * len(blocks) if mean_outputs is None else list(mean_outputs.to(model.device))
+    tokens = tokens.to(entrance(model))
+    # Once on each device that holds a layer.
+    same = cache(lambda device: SameTokens(tokens.to(device)))
+    means = [None] * len(blocks) if mean_outputs is None else list(mean_outputs)
     layers = enumerate(zip(model_weights(model, family), means, strict=True))
     taps = [_Tap(layer, weights, same, mean, receive, layer == last) for layer, (weights, mean) in layers]
     stream = None
@@ -101,7 +104,7 @@ class _Tap:
 
     layer: int
     weights: LayerWeights
-    tokens: SameTokens
+    tokens_on: Callable[[torch.device], SameTokens]
     mean_written: Float[Tensor, "head rank"] | None
     receive: Receiver
     is_last: bool
@@ -148,8 +151,10 @@ def hand_over(
     tap = _taps[module]
     if tap.residual is None:
         raise ModelRefusal("attention ran outside its layer", type(module).__name__, "choose a model of a listed family")
-    rows = blocked.attend(query, key, value, scoring, tap.tokens, LayerHeads.value_norms(value, tap.weights))
-    tap.receive(LayerHeads(tap.layer, query, key, value, rows, scoring, tap.residual, tap.tokens, tap.weights, tap.mean_written))
+    # The residual stream and the tokens may come from a layer on another device.
+    here, tokens = query.device, tap.tokens_on(query.device)
+    rows = blocked.attend(query, key, value, scoring, tokens, LayerHeads.value_norms(value, tap.weights))
+    tap.receive(LayerHeads(tap.layer, query, key, value, rows, scoring, tap.residual.to(here), tokens, tap.weights, tap.mean_written))
     tap.residual, tap.reached = None, True
     if tap.is_last:
         raise _Enough

@@ -59,23 +59,35 @@ def _shape(config: "transformers.PreTrainedConfig", located: Located) -> familie
         raise ModelRefusal(f"config.json cannot be used: {first_line(error)}", located.name, "download it again") from error
 
 
-def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTrainedModel":
-    """The model with its weights in `dtype` on `device`, in evaluation mode.
+def load(checkpoint: Checkpoint, dtype: str, device: str, device_map: str | None = None) -> "transformers.PreTrainedModel":
+    """The model with its weights in `dtype` on `device`, in evaluation mode; with a `device_map`, spread over all devices of that kind.
 
-    Raises ModelRefusal where weights are missing, of other shapes or not finite, EnvironmentRefusal where there is no such device."""
+    Raises ModelRefusal where weights are missing, of other shapes or not finite, EnvironmentRefusal where there is no such device, or
+    where the weights do not fit."""
     import torch
     from transformers import AutoModelForCausalLM
+
+    from extract import placement
 
     if device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentRefusal("asked for cuda, but PyTorch finds no GPU that it can use", "device", "--device cpu, or check the driver")
     name = checkpoint.located.name
     # Mismatched shapes are then named in `told`, rather than in a table of many lines.
-    options = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True, "ignore_mismatched_sizes": True}
+    options: dict[str, object] = {
+        "use_safetensors": True,
+        "trust_remote_code": False,
+        "local_files_only": True,
+        "ignore_mismatched_sizes": True,
+    }
+    if device_map is not None:
+        options["device_map"] = placement.plan(checkpoint.config, getattr(torch, dtype), device, name)
     try:
         with quiet_transformers():
             model, told = AutoModelForCausalLM.from_pretrained(
                 checkpoint.located.folder, config=checkpoint.config, dtype=getattr(torch, dtype), output_loading_info=True, **options
             )
+    except torch.OutOfMemoryError as error:
+        raise _too_large(name, device_map) from error
     # safetensors and torch raise errors of their own for weights that are not what they say.
     except Exception as error:
         # Too little memory, or a package that is missing, is the machine's fault, not the file's.
@@ -85,9 +97,15 @@ def load(checkpoint: Checkpoint, dtype: str, device: str) -> "transformers.PreTr
     _check_keys(told, checkpoint.shape.layers, name)
     _check_finite(model, name)
     try:
-        return model.eval().to(device)
+        return model.eval() if device_map is not None else model.eval().to(device)
     except torch.OutOfMemoryError as error:
-        raise EnvironmentRefusal("the model does not fit in the GPU's memory", name, "--dtype bfloat16, or --device cpu") from error
+        raise _too_large(name, device_map) from error
+
+
+def _too_large(name: str, device_map: str | None) -> EnvironmentRefusal:
+    if device_map is not None:
+        return EnvironmentRefusal("the model does not fit in the GPUs' memory", name, "--dtype bfloat16, or --device cpu")
+    return EnvironmentRefusal("the model does not fit in the GPU's memory", name, "--dtype bfloat16, --device-map auto or --device cpu")
 
 
 def _check_keys(told: dict[str, set[object]], layers: int, name: str) -> None:
@@ -110,11 +128,14 @@ def _check_keys(told: dict[str, set[object]], layers: int, name: str) -> None:
 def _check_finite(model: "transformers.PreTrainedModel", name: str) -> None:
     import torch
 
-    for key, weight in model.state_dict().items():
-        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
-            raise ModelRefusal(
-                f"non-finite weights in {key.rpartition('.')[0] or key}", name, "download it again, or use another checkpoint"
-            )
+    from extract.placement import materialised
+
+    for place, module in model.named_modules():
+        with materialised(module, within=False):
+            for key, weight in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+                kept = key not in module._non_persistent_buffers_set
+                if kept and weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+                    raise ModelRefusal(f"non-finite weights in {place or key}", name, "download it again, or use another checkpoint")
 
 
 def _config(located: Located) -> "transformers.PreTrainedConfig":

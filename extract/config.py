@@ -17,6 +17,7 @@ from extract.text_file import read_text
 
 DTYPES = ("float32", "bfloat16", "float64")
 DEVICES = ("auto", "cpu", "cuda")
+DEVICE_MAPS = ("auto",)
 LONGEST_TEXT = 300
 LONGEST_NAME = 100
 LARGEST_FILE = 2**20
@@ -37,6 +38,7 @@ class RunConfig:
     are held out for the mean outputs; `examples` keeps text around tokens on which heads write; `repeated_windows` of random tokens repeat
     a piece of `repeated_tokens` so that it stands there `repeated_copies` times; a line of
     the corpus longer than `max_line_bytes` is refused, which changes no counter; `batch` is windows per forward pass (None: by the device);
+    `device_map` "auto" spreads one model over the GPUs of the machine, which changes where it lies and not what is measured;
     `weights_sha256`, where given, is what the weight files must hash to."""
 
     name: str
@@ -57,6 +59,7 @@ class RunConfig:
     repeated_tokens: int = 25
     repeated_copies: int = 2
     max_line_bytes: int = 2**26
+    device_map: str | None = None
 
     def windows_of_shard(self, shard: int) -> range:
         """The windows of one shard: shards are consecutive and differ by at most one window."""
@@ -132,8 +135,8 @@ def _check_bounds(config: RunConfig, where: str) -> None:
     if config.shards > config.windows:
         what = f"{config.shards} shards for {config.windows} windows"
         raise UsageRefusal(what, where, f"a shard holds at least one window: shards = {config.windows} or fewer")
-    for key, allowed in (("dtype", DTYPES), ("device", DEVICES)):
-        if getattr(config, key) not in allowed:
+    for key, allowed in (("dtype", DTYPES), ("device", DEVICES), ("device_map", DEVICE_MAPS)):
+        if getattr(config, key) not in (*allowed, getattr(RunConfig, key)):
             near = difflib.get_close_matches(getattr(config, key), allowed, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(allowed)}"
             raise UsageRefusal(f"{key} {getattr(config, key)!r} is not known", where, hint)

@@ -6,12 +6,17 @@ import ctypes
 import importlib.util
 import platform
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extract import config
 from extract.errors import EnvironmentRefusal
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FLAGSHIP = Path("runs/gpt2-xl.toml")
 MODEST = Path("runs/embedded.toml")
@@ -56,15 +61,21 @@ def _torch_cuda() -> int | None:
     return int(told[1]) if told else None
 
 
-def hardware(kind: str) -> str:
-    """The name of the processor or accelerator."""
+def hardware(kind: str, model: "nn.Module | None" = None) -> str:
+    """The name of the processor or accelerator; of every one that holds a part of `model`, such as 2 x NVIDIA H100."""
     if kind == "cuda":
         import torch
 
-        return str(torch.cuda.get_device_name())
+        used = {weight.device for weight in model.parameters()} if model is not None else {torch.device("cuda")}
+        return named(torch.cuda.get_device_name(device) for device in sorted(used, key=str))
     processors = Path("/proc/cpuinfo")
     told = re.search(r"^model name\s*:\s*(.+)$", processors.read_text(encoding="utf-8"), re.MULTILINE) if processors.exists() else None
     return told[1].strip() if told else platform.processor() or platform.machine()
+
+
+def named(names: Iterable[str]) -> str:
+    """Several devices in one line, each name once, in the order in which they come."""
+    return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in Counter(names).items())
 
 
 def default_run() -> tuple[Path, str]:

@@ -40,6 +40,7 @@ class Examples:
         keys = keys_of(self._seed, range(first_window, first_window + batch), scored, norm.device)
         draw = draws(self._seed, heads.layer, count, keys)
         band = torch.bucketize(norm, _EDGES.to(norm.device), right=True) + 1
+        self._kept.move(heads.layer, norm.device)
         last = self._kept.last_keys(heads.layer)
         wanted = torch.stack([-norm.view(torch.int64) <= last[:, :1], draw <= last[_column(count, norm), band]])
         drawn, b, h, s = wanted.nonzero(as_tuple=True)

@@ -25,8 +25,8 @@ SETTINGS = "model_settings"
 def describe(config: RunConfig, located: Located, corpus_sha256: str, device: str) -> dict[str, object]:
     """The columns of table run that are known before anything is measured."""
     told = dataclasses.asdict(config) | {"model": located.name, "corpus": corpus.corpus_name(config.corpus), "device": device}
-    # It refuses, and changes no number.
-    del told["max_line_bytes"]
+    # The one refuses, the other says where a model lies: neither changes a number.
+    del told["max_line_bytes"], told["device_map"]
     # The names of the files, so that a measure added to the folder is not taken for one that was measured.
     told["measures"] = measures.names()
     told[SETTINGS] = provenance.settings(located.folder)

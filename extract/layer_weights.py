@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from extract import families
+from extract import families, placement
 from extract.errors import ModelRefusal
 from extract.families import Family
 
@@ -65,7 +66,7 @@ class LayerWeights:
     def ov_circuits(self) -> Float[Tensor, "head head_dim head_dim"]:
         """W_O^h (unembedding · embedding) W_V^h, which has the eigenvalues ≠ 0 of the head's circuit from token to token; in float32 or
         more, norms' weights folded in, and what only rescales a token's row (norms, softmax) left out."""
-        circuit = self.token_circuit()
+        circuit = self.token_circuit().to(self.output_projection.device)
         values = self.norm_weight.to(circuit.dtype)[:, None] * self.value_projection.to(circuit.dtype)
         output = self.output_projection.to(circuit.dtype)
         group = output.shape[0] // values.shape[0]
@@ -118,20 +119,33 @@ def model_weights(model: PreTrainedModel, family: Family) -> list[LayerWeights]:
     """Each layer's weights for the measures, worked out once per model, and again when its weights have changed."""
     state = tuple(number for p in model.parameters() for number in (p.data_ptr(), 0 if p.is_inference() else p._version))
     if model not in _weights or _weights[model][0] != state:
-        # Of tensors, not of the model: a model that its own weights referred to would never be freed.
-        circuit = cache(
-            partial(
-                _token_circuit,
-                model.get_input_embeddings().weight,
-                model.get_output_embeddings().weight,
-                family.final_norm_weight(model),
-                family.embedding_norm_weight(model),
-                family.CENTRED,
-            )
-        )
         with torch.inference_mode():
-            _weights[model] = state, [layer_weights(family, block, circuit) for block in family.blocks(model)]
+            circuit = cache(_circuit_of(model, family))
+            _weights[model] = state, [_materialised_weights(family, block, circuit) for block in family.blocks(model)]
     return _weights[model][1]
+
+
+def _materialised_weights(family: Family, block: nn.Module, token_circuit: Callable[[], Tensor]) -> LayerWeights:
+    """As `layer_weights`, of a layer whose weights may be offloaded: what the measures keep of them is then kept beside them."""
+    with placement.materialised(block):
+        return layer_weights(family, block, token_circuit)
+
+
+def _circuit_of(model: PreTrainedModel, family: Family) -> Callable[[], Float[Tensor, "d_model d_model"]]:
+    """What works out a model's token circuit when it is asked for.
+
+    Of modules and tensors, not of the model: a model that its own weights referred to would never be freed."""
+    embeddings = model.get_input_embeddings(), model.get_output_embeddings()
+    layers = {part for block in family.blocks(model) for part in block.modules()}
+    with placement.materialised(*(part for part in model.modules() if part not in layers), within=False):
+        norms = family.final_norm_weight(model), family.embedding_norm_weight(model)
+
+    def work_out() -> Float[Tensor, "d_model d_model"]:
+        with torch.no_grad(), placement.materialised(*embeddings):
+            embedding, unembedding = (cast(Tensor, module.weight) for module in embeddings)
+            return _token_circuit(embedding, unembedding, *norms, family.CENTRED)
+
+    return work_out
 
 
 def _token_circuit(
@@ -149,11 +163,12 @@ def _token_circuit(
     circuit = embedding.new_zeros(unembedding.shape[1], embedding.shape[1], dtype=working)
     for start in range(0, embedding.shape[0], _VOCABULARY):
         rows = slice(start, start + _VOCABULARY)
-        circuit += unembedding[rows].to(working).T @ embedding[rows].to(working)
-    circuit *= final_norm_weight.to(working)[:, None]
+        # The two may lie on different devices: a piece at a time comes to the embedding's.
+        circuit += unembedding[rows].to(circuit).T @ embedding[rows].to(working)
+    circuit *= final_norm_weight.to(circuit)[:, None]
     if embedding_norm_weight is not None:
         # Such a norm is a LayerNorm: it centres what it multiplies.
-        circuit = (circuit - circuit.mean(1, keepdim=True)) * embedding_norm_weight.to(working)
+        circuit = (circuit - circuit.mean(1, keepdim=True)) * embedding_norm_weight.to(circuit)
     if centred:
         circuit -= circuit.mean(0, keepdim=True)
         circuit -= circuit.mean(1, keepdim=True)

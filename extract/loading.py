@@ -72,7 +72,7 @@ def load(config: RunConfig, located: Located, row: dict[str, object], warm: Load
         if warm is not None and same_model(warm, config, located):
             model = warm.model
         else:
-            model = checkpoint.load(opened, config.dtype, str(row["device"]))
+            model = checkpoint.load(opened, config.dtype, str(row["device"]), config.device_map)
         with failures_told(), must_fit():
             kernel = self_test(model, to_tensor(windows.windows[:1]))
     return Loaded(config, opened, model, kernel, text, windows)
@@ -80,8 +80,8 @@ def load(config: RunConfig, located: Located, row: dict[str, object], warm: Load
 
 def same_model(warm: Loaded, config: RunConfig, located: Located) -> bool:
     """Whether a run's model is the one that is loaded."""
-    there, asked = warm.checkpoint.located, (located.folder, located.weights_sha256, config.dtype, config.device)
-    return (there.folder, there.weights_sha256, warm.config.dtype, warm.config.device) == asked
+    there, asked = warm.checkpoint.located, (located.folder, located.weights_sha256, config.dtype, config.device, config.device_map)
+    return (there.folder, there.weights_sha256, warm.config.dtype, warm.config.device, warm.config.device_map) == asked
 
 
 def check_room(config: RunConfig, located: Located, out: Path, shards: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from extract.errors import ModelRefusal, NumericRefusal
 from extract.families import Family, HeadShape
 from extract.layer_heads import LayerHeads
+from extract.placement import materialised
 
 PATTERN = 64
 """Positions of the window on which whole attention patterns are compared."""
@@ -73,8 +74,10 @@ class LayerProbe:
             raise ModelRefusal("attention ran outside its layer", type(output_module).__name__, "choose a model of a listed family")
         block = self._blocks[heads.layer]
         working = torch.promote_types(heads.z.dtype, torch.float32)
-        parts = torch.einsum("bhqd,hdm->bqm", heads.z.to(working), self._family.output_projection(block).to(working))
-        if not _error(parts + self._family.output_bias(block).to(working), output.to(working)) <= _tolerance(heads.q.dtype):
+        with materialised(block):
+            parts = torch.einsum("bhqd,hdm->bqm", heads.z.to(working), self._family.output_projection(block).to(working))
+            parts += self._family.output_bias(block).to(working)
+        if not _error(parts, output.to(working)) <= _tolerance(heads.q.dtype):
             raise ModelRefusal(
                 "heads' outputs do not add up to the layer's output", f"layer {heads.layer}", "choose a model of a listed family"
             )

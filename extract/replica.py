@@ -52,7 +52,7 @@ class Replica:
         from extract.passes import mean_outputs
 
         self._loaded, self._batch = loaded, batch
-        self._hardware = device.hardware(loaded.model.device.type)
+        self._hardware = device.hardware(loaded.model.device.type, loaded.model)
         with waiting("measuring the held-out windows"):
             self._means = mean_outputs(loaded)
         self._worked = self._work_token()

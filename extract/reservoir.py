@@ -1,8 +1,9 @@
-"""Reservoirs: the examples that a run keeps of every head, on the model's device, as rows of integers that merge in any order.
+"""Reservoirs: the examples that a run keeps of every head, each layer's on its own device, as rows of integers that merge in any order.
 
 A kind keeps what comes first in its order: `largest` the greatest r, a band of r the least numbers drawn; equals by window and position.
 The first 20 of a union are the first 20 of the first 20 of its parts, so batches, shards and interruptions leave no trace."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from extract.measures import MAX
+from extract.placement import together
 
 KEPT = 20
 """Examples per head and kind."""
@@ -41,19 +43,23 @@ Rows = Int64[Tensor, "n 6"]
 
 
 class Reservoirs:
-    """rows [layer, head, kind, 20, field], each kind in its order; what is not filled yet stands at the end."""
+    """rows: for each layer [head, kind, 20, field], each kind in its order; what is not filled yet stands at the end."""
 
-    def __init__(self, rows: Int64[Tensor, "layer head kind kept field"]) -> None:
-        self.rows = rows
+    def __init__(self, rows: Sequence[Int64[Tensor, "head kind kept field"]]) -> None:
+        self.rows = list(rows)
 
     @classmethod
     def empty(cls, layers: int, heads: int, device: str | torch.device) -> "Reservoirs":
         """Reservoirs that hold nothing."""
-        return cls(torch.full((layers, heads, len(KINDS), KEPT, FIELDS), _EMPTY, device=device))
+        return cls([torch.full((heads, len(KINDS), KEPT, FIELDS), _EMPTY, device=device) for _ in range(layers)])
+
+    def move(self, layer: int, device: torch.device) -> None:
+        """Keep a layer's examples on this device from now on."""
+        self.rows[layer] = self.rows[layer].to(device)
 
     def last_keys(self, layer: int) -> Int64[Tensor, "head kind"]:
         """The key that a token of this layer must not exceed to be kept."""
-        return self.rows[layer, :, :, KEPT - 1, KEY]
+        return self.rows[layer][:, :, KEPT - 1, KEY]
 
     def insert(self, layer: int, head: Int64[Tensor, " n"], kind: Int64[Tensor, " n"], new: Rows) -> None:
         """Merge rows of one layer, none of which may be there already."""
@@ -69,16 +75,16 @@ class Reservoirs:
         both[cells[first], KEPT + rank[first]] = new[order[first]]
         slots = torch.argsort(both[..., PLACE], stable=True)
         slots = slots.gather(1, torch.argsort(both[..., KEY].gather(1, slots), stable=True))[:, :KEPT]
-        self.rows[layer] = both.gather(1, slots[..., None].expand(-1, -1, FIELDS)).view(self.rows.shape[1:])
+        self.rows[layer] = both.gather(1, slots[..., None].expand(-1, -1, FIELDS)).view(self.rows[layer].shape)
 
     def without_source(self, layer: int) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"], Int64[Tensor, " n"]]:
         """Head, kind and slot of the rows of a layer whose attention is still to be looked at."""
-        head, kind, slot = (self.rows[layer, ..., SOURCE] == UNKNOWN).nonzero(as_tuple=True)
+        head, kind, slot = (self.rows[layer][..., SOURCE] == UNKNOWN).nonzero(as_tuple=True)
         return head, kind, slot
 
     def filled(self) -> tuple[Int64[Tensor, "n 3"], Rows]:
         """Layer, head and kind of every row that is there, and the rows, on the host."""
-        rows = self.rows.cpu()
+        rows = together(self.rows).cpu()
         there = rows[..., PLACE] != _EMPTY
         return there.nonzero()[:, :3], rows[there]
 

@@ -1,5 +1,7 @@
 """The examples of a run: of what each shard found for itself, that which is kept once it meets what the shards before it found."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -32,12 +34,12 @@ class RunExamples:
 
     def _among(self, cells: Int64[Tensor, "n 3"], rows: Rows) -> Tensor:
         """Whether each row comes no later than the last one that its head and kind keep."""
-        last = self._kept.rows[cells[:, 0], cells[:, 1], cells[:, 2], KEPT - 1]
-        same, key = rows[:, KEY] == last[:, KEY], rows[:, KEY] < last[:, KEY]
-        return key | (same & (rows[:, PLACE] <= last[:, PLACE]))
+        last = torch.stack([layer[:, :, KEPT - 1] for layer in self._kept.rows])[cells[:, 0], cells[:, 1], cells[:, 2]]
+        earlier: Tensor = rows[:, KEY] < last[:, KEY]
+        return earlier | ((rows[:, KEY] == last[:, KEY]) & (rows[:, PLACE] <= last[:, PLACE]))
 
     @property
-    def rows(self) -> Int64[Tensor, "layer head kind kept field"]:
+    def rows(self) -> Sequence[Int64[Tensor, "head kind kept field"]]:
         """What is kept, as in `Reservoirs`."""
         return self._kept.rows
 

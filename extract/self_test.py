@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from extract import families, probes
+from extract import families, placement, probes
 from extract.attention import asks, attending, full_precision, visit_layers
 from extract.families import Family
 
@@ -30,7 +30,7 @@ def self_test(model: PreTrainedModel, tokens: Int[Tensor, "1 window"]) -> str:
         measured = visit_layers(model, tokens, probe.check_heads, last=len(blocks))
     model.eval()
     with torch.inference_mode(), full_precision():
-        stream = model.base_model(input_ids=tokens.to(model.device), use_cache=False).last_hidden_state
+        stream = model.base_model(input_ids=tokens.to(placement.entrance(model)), use_cache=False).last_hidden_state
     # Over the whole window, which the attention patterns are not: a mask that transformers dropped would show here.
     probes.check_stream(measured, stream)
     return "blocks of rows"
@@ -54,5 +54,5 @@ def _own_attention(model: PreTrainedModel, family: Family, tokens: Int[Tensor, "
     with ExitStack() as stack, torch.inference_mode(), full_precision(), eager(model, "eager"):
         for block in family.blocks(model):
             stack.enter_context(family.mended(family.attention(block)) or nullcontext())
-        patterns = model.base_model(input_ids=tokens.to(model.device), use_cache=False, output_attentions=True).attentions
+        patterns = model.base_model(input_ids=tokens.to(placement.entrance(model)), use_cache=False, output_attentions=True).attentions
     return [pattern[0].cpu() for pattern in patterns or ()]

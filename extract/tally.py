@@ -1,4 +1,4 @@
-"""Tally: one forward pass's sums, kept on the model's device and moved to the host once, when the pass has ended."""
+"""Tally: one forward pass's sums, kept on the layers' devices and moved to the host once, when the pass has ended."""
 
 from collections import defaultdict
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from extract.layer_heads import LayerHeads
 from extract.measures import MeasureModule
+from extract.placement import together
 from extract.sums import BINS, HISTOGRAM_EDGES, ShardSums, require_finite
 
 Values = Float[Tensor, "batch head unit"]
@@ -37,12 +38,12 @@ class Tally:
 
     def add_to(self, sums: ShardSums) -> None:
         """Add everything to `sums`. Raises NumericRefusal before anything is added where a value was not finite."""
-        totals = {measure: torch.stack(layers).cpu().numpy() for measure, layers in self._sums.items()}
+        totals = {measure: together(layers).cpu().numpy() for measure, layers in self._sums.items()}
         for name, total in totals.items():
             require_finite(name, total.sum(-1))
         for measure in (module.MEASURE for module in self._measures if module.MEASURE.id in totals):
             if measure.histogram_kind is not None:
-                sums.add_histogram(measure.histogram_kind, torch.stack(self._bins[measure.histogram_kind]).cpu().numpy())
+                sums.add_histogram(measure.histogram_kind, together(self._bins[measure.histogram_kind]).cpu().numpy())
             else:
                 total = totals[measure.id]
                 sums.add(measure.id, np.full(total.shape[:2], self._counted[measure.id]), total[..., 0], total[..., 1])

@@ -18,7 +18,7 @@ from report import console_files
 ROOT = Path(__file__).parents[1]
 # Installed by exact version: every index has builds of torch of its own, and its CUDA build brings packages that no other does.
 OF_TORCH = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
-LISTS = ("tools", "report", "dev", "bench")
+LISTS = ("tools", "report", "cluster", "dev", "bench")
 
 
 def normal(name: str) -> str:

@@ -67,7 +67,7 @@ def _measure(task: Task) -> Found:
     tokens = cases.windows(case, task.tokens, task.batch * task.passes + 1)
     forward = methods.prepare(task.method, model, case, tokens[-1:], alone=True)
     # What is worked out once per model is no part of a forward.
-    loaded = _forget_peak()
+    loaded = forget_peak()
     if task.warm:
         forward(tokens[: task.batch])
     batches = torch.split(tokens[:-1], task.batch)
@@ -79,7 +79,7 @@ def _measure(task: Task) -> Found:
     return Found(loaded, peak_bytes(), times, peaks)
 
 
-def _forget_peak() -> int:
+def forget_peak() -> int:
     """What is resident now; on Linux, loading's own peak is forgotten, which would hide that of a forward."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")

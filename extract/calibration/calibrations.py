@@ -65,7 +65,9 @@ def goes_on(there: list[Known], asked: Settings, where: str, *, again: bool, cho
 
 
 def of_run(config: RunConfig, run: dict[str, object]) -> RunConfig:
-    """The run as it was measured: the run file's name, model, text and device, and of all else what the database holds."""
+    """The run as it was measured: the run file's name, model, text and device, and of all else what the database holds.
+
+    A model is edited where all of it lies on one device."""
     stored: dict[str, object] = json.loads(str(run["config"]))
     names = {field.name for field in dataclasses.fields(RunConfig)} - {"name", "model", "corpus", "revision", "weights_sha256", "device"}
-    return RunConfig(**vars(config) | {name: stored[name] for name in names & stored.keys()})
+    return RunConfig(**vars(config) | {name: stored[name] for name in names & stored.keys()} | {"device_map": None})

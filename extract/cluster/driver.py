@@ -10,8 +10,9 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import ray
@@ -222,11 +223,14 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
 
     for job in jobs:
         check_room(job.config, job.located, store.out, len(job.missing))
-    runs = [Gathering(job, cluster.place(store.out), store) for job in jobs]
-    for run in runs:
-        if run.found_before:
-            say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")
     with ExitStack() as stack:
+        place = cluster.place(store.out)
+        if cluster.shards is None:
+            stack.callback(_remove_if_empty, Path(place))
+        runs = [Gathering(job, place, store) for job in jobs]
+        for run in runs:
+            if run.found_before:
+                say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")
         if any(run.waiting for run in runs):
             kind = "cuda" if any(job.row["device"] == "cuda" for job in jobs) else "cpu"
             connected = stack.enter_context(session(cluster, kind))
@@ -236,8 +240,8 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
         stop, shown = stack.enter_context(Stop()), stack.enter_context(progress(jobs))
         driver = Driver(runs, connected, store, stop, shown)
         driver.work()
-    for run in runs:
-        run.close()
+        for run in runs:
+            run.close()
     refused = next((run.refused for run in runs if run.refused is not None), None)
     if refused is not None:
         # The others are whole, and would not be seen.
@@ -245,3 +249,8 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
         raise refused
     tokens = {run.job.config.name: run.tokens for run in runs}
     return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()

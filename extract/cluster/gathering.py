@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from extract import quarantine
 from extract.cluster.session import RETRIES
 from extract.cluster.shard_files import Damaged, Manifest, discard, found, read, run_key, shard_key
-from extract.cluster.storage import storage
+from extract.cluster.storage import absolute, check_place, storage
 from extract.cluster.worker import Task
 from extract.errors import EnvironmentRefusal
 from extract.job import Job
@@ -29,13 +29,14 @@ class Gathering:
     keeps for a run of the same."""
 
     def __init__(self, job: Job, place: str, store: Store) -> None:
-        where = (place, run_key(job)[:16])
+        where = (absolute(place), run_key(job)[:16])
         keys = {shard: shard_key(job, shard) for shard in job.missing}
         self.job, self.tokens, self.shards = job, 0, 0
         self.refused: Exception | None = None
         self.model = (job.located.folder, job.located.weights_sha256, job.config.dtype, job.row["device"])
         self.task = Task(job.worker_config, job.row, job.batch, job.located.weights_sha256, keys, where)
         self._place, self._merger = storage(*where), Merger(job, store)
+        check_place(self._place, place)
         self._order = deque(job.missing)
         # What a driver that was lost had got from its workers.
         self._there: dict[int, Manifest | None] = dict(found(self._place, keys))
@@ -127,5 +128,10 @@ class Gathering:
     def close(self) -> None:
         """Remove the files of a run that is in the database, whole."""
         self._readers.shutdown(cancel_futures=True)
-        if not self._order:
+        if self._order:
+            return
+        try:
             self._place.clear()
+        except EnvironmentRefusal as refusal:
+            # All is committed: that is no reason to fail.
+            say(f"warning: {self.job.config.name} is complete, but {refusal.what} ({refusal.where})")

@@ -72,9 +72,15 @@ def leave(place: Storage, key: str, measured: Measured) -> Manifest:
         raise AssertionError("a shard that was measured has findings")
     manifest = Manifest(key, measured.shard, file, digest, len(data), measured.tokens, measured.seconds, measured.findings)
     place.put(file, data)
-    if place.create(name + _MANIFEST, json.dumps(dataclasses.asdict(manifest), sort_keys=True).encode()):
+    told = json.dumps(dataclasses.asdict(manifest), sort_keys=True).encode()
+    if place.create(name + _MANIFEST, told):
         return manifest
-    there = _manifest(place.read(name + _MANIFEST))
+    try:
+        there = _manifest(place.read(name + _MANIFEST))
+    except (Damaged, FileNotFoundError):
+        # Nobody can take it for a shard, or the driver has just removed it.
+        place.put(name + _MANIFEST, told)
+        return manifest
     if (there.key, there.sha256) != (key, digest):
         what = f"shard {measured.shard} was measured twice and came to other rows: {there.file} and {file}"
         fix = "let workers have the same hardware, libraries and threads; remove both files, or take another --shards"

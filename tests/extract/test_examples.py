@@ -143,7 +143,7 @@ def test_reservoirs_merge_in_any_order_and_in_any_parts(entries: list[tuple[int,
             window, position, head, kind, draw = torch.tensor([entry[:5] for entry in part]).T
             norm = torch.tensor([entry[5] for entry in part], dtype=torch.float64)
             kept.insert(0, head, kind, rows_of(kind, window, position, draw, norm))
-        return kept.rows
+        return torch.stack(kept.rows)
 
     shuffled = random.sample(places, len(places))
     edges = sorted(random.choices(range(len(places) + 1), k=3))

@@ -32,7 +32,7 @@ OPTIONS = {
     "batch": 2,
 }
 # What the run file names otherwise: the run itself, what its hashes stand for, and what refuses without changing a number.
-NOT_OPTIONS = {"name", "model", "corpus", "revision", "device", "weights_sha256", "max_line_bytes"}
+NOT_OPTIONS = {"name", "model", "corpus", "revision", "device", "device_map", "weights_sha256", "max_line_bytes"}
 CODE = ("measures/entropy.py", "families/gpt2.py", "blocked.py", "attention.py")
 
 

@@ -31,7 +31,8 @@ CHUNK = 500
 
 
 def measure(shards: int, histograms: bool = False) -> dict[str, object]:
-    """Seconds of each chunk, the final publishing, the peak of memory, and sizes in bytes. `histograms` adds a filled one to each shard."""
+    """Seconds of each chunk, the final publishing, and sizes in bytes; `peak_bytes` is the most that this process has had resident so far.
+    `histograms` adds a filled one to each shard."""
     with tempfile.TemporaryDirectory(prefix="headcount-merging-") as folder:
         out, place = Path(folder) / "counters.duckdb", str(Path(folder) / "shards")
         with Store(out) as store:

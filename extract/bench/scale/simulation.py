@@ -119,9 +119,9 @@ def of_windows(constants: Constants, windows: int) -> Constants:
     return replace(constants, shards=tuple(windows * seconds for seconds in constants.shards))
 
 
-def table(constants: Constants, sizes: Sequence[int], windows: Sequence[int], per_worker: int) -> list[dict[str, float]]:
+def table(constants: Constants, sizes: Sequence[int], windows: Sequence[int], per_worker: int) -> list[dict[str, int | float]]:
     """A row per number of workers and size of shards: `per_worker` windows for each worker, whatever their number."""
-    rows = []
+    rows: list[dict[str, int | float]] = []
     for workers in sizes:
         for count in windows:
             shards = max(workers, workers * per_worker // count)

@@ -40,7 +40,7 @@ class Took:
 def measure(few: int = FEW, many: int = MANY) -> dict[str, object]:
     """All four runs, and what follows from them."""
     runs = {(workers, shards): _run(workers, shards) for workers in (PLAIN, WORKERS) for shards in (few, many)}
-    found: dict[str, object] = {"few": few, "many": many, "threads": WORKERS, "workers": WORKERS}
+    found: dict[str, object] = {"few": few, "many": many, "threads": WORKERS, "count": WORKERS}
     marginal = {}
     for name, count in (("plain", PLAIN), ("workers", WORKERS)):
         less, more = runs[count, few], runs[count, many]
