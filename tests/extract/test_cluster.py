@@ -116,6 +116,8 @@ def test_the_key_of_a_shard_changes_with_every_file_and_version(config: RunConfi
     for name in ("device", "revision", "model", "corpus", "measures"):
         row = job.row | {"config": json.dumps(json.loads(str(job.row["config"])) | {name: "another"})}
         keys.append(run_key(dataclasses.replace(job, row=row)))
+    # Halved where so many windows did not fit, and kept by a run that goes on.
+    keys += [run_key(dataclasses.replace(job, begun=True, row=job.row | {"batch_windows": windows})) for windows in (1, 2)]
     assert len(set(keys)) == len(keys)
     assert run_key(planned(config, out)) == run_key(job)
 
