@@ -1,12 +1,14 @@
 """The driver: gives out the shards of all runs to the workers of a Ray cluster, and commits what they leave.
 
-Work is done at least once, and committed exactly once. A worker that is free takes the next shard of the run whose model it holds, or else
-of the run with most left to do; when nothing is left to give out, a shard that takes far longer than others did is given to a second worker
-too: its first one may wait for a machine that never comes back. Between two commits the driver looks who is free, so that nobody waits for
-the database. (ray.util.ActorPool does not tell which shard a killed worker had, and knows nothing of models.)"""
+Work is done at least once, and committed exactly once. A worker that is free takes the next shard of the run that it holds, or else of one
+of the same model, or else of the model with most left to do. When nothing is left to give out, a shard that takes far longer than others
+did is given to a second worker too: its first one may wait for a machine that never comes back. Between two commits the driver looks who is
+free, so that nobody waits for the database. (ray.util.ActorPool does not tell which shard a killed worker had, and knows nothing of
+models.)"""
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -123,9 +125,21 @@ class Driver:
                 self._measure(hand, run, run.waiting.popleft())
 
     def _next_run(self, hand: Hand) -> Gathering | None:
+        """The run that a worker holds; or another of its model; or one of the model with most left for each worker that holds it."""
         if hand.run is not None and hand.run.waiting and not hand.run.done:
             return hand.run
-        return max((run for run in self.runs if run.waiting and not run.done), key=lambda run: len(run.waiting), default=None)
+        left = [run for run in self.runs if run.waiting and not run.done]
+        own = [run for run in left if hand.run is not None and run.model == hand.run.model]
+        holders = Counter(other.run.model for other in self.hands if other.run is not None and other is not hand)
+        waiting: Counter[object] = Counter()
+        for run in left:
+            waiting[run.model] += len(run.waiting)
+
+        def share(run: Gathering) -> tuple[float, int, int]:
+            held = holders[run.model]
+            return waiting[run.model] / (1 + held), -held, len(run.waiting)
+
+        return max(own or left, key=share, default=None)
 
     def _measure(self, hand: Hand, run: Gathering, shard: int) -> None:
         hand.run, hand.shard, hand.since = run, shard, time.monotonic()
@@ -205,6 +219,8 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
     """Measure and commit every missing shard of some runs.
 
     Raises EnvironmentRefusal where there is no cluster, room or storage; the first Refusal of a worker once the other runs are done."""
+    from extract.run import publish_if_possible
+
     for job in jobs:
         check_room(job.config, job.located, store.out, len(job.missing))
     with ExitStack() as stack:
@@ -228,6 +244,8 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
             run.close()
     refused = next((run.refused for run in runs if run.refused is not None), None)
     if refused is not None:
+        # The others are whole, and would not be seen.
+        publish_if_possible(store)
         raise refused
     tokens = {run.job.config.name: run.tokens for run in runs}
     return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))

@@ -25,13 +25,15 @@ _AHEAD = 4
 
 
 class Gathering:
-    """One run. `tokens` and `shards` count what was committed, `refused` is why no more of it is measured."""
+    """One run. `tokens` and `shards` count what was committed, `refused` is why no more of it is measured, `model` what a worker
+    keeps for a run of the same."""
 
     def __init__(self, job: Job, place: str, store: Store) -> None:
         where = (absolute(place), run_key(job)[:16])
         keys = {shard: shard_key(job, shard) for shard in job.missing}
         self.job, self.tokens, self.shards = job, 0, 0
         self.refused: Exception | None = None
+        self.model = (job.located.folder, job.located.weights_sha256, job.config.dtype, job.row["device"])
         self.task = Task(job.worker_config, job.row, job.batch, job.located.weights_sha256, keys, where)
         self._place, self._merger = storage(*where), Merger(job, store)
         check_place(self._place, place)

@@ -6,7 +6,6 @@ import json
 import random
 import re
 import struct
-import subprocess
 import sys
 import time
 from collections import deque
@@ -36,7 +35,6 @@ from extract.replica import Findings, Measured, Replica
 from extract.run import measure
 from extract.store import Rows, Store
 
-ROOT = Path(__file__).parents[2]
 FINDINGS = Findings(HeadShape(2, 2, 2, 8, 16, 64), None, "kernel", "machine", 2, ({"window": 0, "position": 1, "token": "\ud7ff é"},))
 OPTIONS: dict[str, object] = {
     "window": 31,
@@ -375,13 +373,13 @@ def test_flags_that_make_no_sense_are_refused_before_anything_is_done(
 
 
 def test_where_there_is_no_cluster_one_line_says_so_at_once(
-    config: RunConfig, out: Path, write_run_file: Callable[[RunConfig], Path]
+    config: RunConfig, out: Path, write_run_file: Callable[[RunConfig], Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    command = [sys.executable, "-m", "extract", "run", str(write_run_file(config)), "--out", str(out), "--ray", "127.0.0.1:1"]
-    began = time.monotonic()
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
-    assert ended.returncode == 5
-    assert ended.stdout == ""
-    assert re.fullmatch(r"error: no Ray cluster at '127.0.0.1:1' \(--ray\); fix: .+\n", ended.stderr), ended.stderr
+    file, began = str(write_run_file(config)), time.monotonic()
+    capfd.readouterr()
+    assert main(["run", file, "--out", str(out), "--ray", "127.0.0.1:1"]) == 5
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(r"error: no Ray cluster at '127.0.0.1:1' \(--ray\); fix: .+\n", told.err), told.err
     # Ray tries for two minutes.
     assert time.monotonic() - began < 60

@@ -39,6 +39,11 @@ def _resumed(folder: Path) -> None:
         assert connection.execute("select shard from shard order by shard").fetchall() == [(0,), (1,)]
 
 
+def _killed_once(folder: Path) -> None:
+    assert (folder / "killed").exists()
+    assert not (folder / "out" / "c.duckdb.shards").exists()
+
+
 _SITE = both(write("site/index.html", "<p>the last good site"), write("site/facts.json", "{}"))
 _FORGET = tuple(f"delete from {table} where shard = 1" for table in ("shard", "shard_stat", "shard_histogram", "example"))
 _SKEWED = both(*(database(name, *_FORGET, "update run set measured_on = '2099-01-01'") for name in ("done.duckdb", "done.duckdb.work")))
@@ -77,7 +82,10 @@ CASES = (
     run_case("56-transformers-missing", "a package of the extraction that is not installed", 5, "transformers is not installed",
              "pip install",
              prepare=absent_package("transformers"), env=(("PYTHONPATH", "absent"),), fresh=True),
-    run_case("56-ray-missing", "no ray", 5, skip="no command asks for ray: one process measures"),
+    run_case("56-ray-missing", "workers asked for where Ray is not installed", 0, "Ray is not installed, so this process measures alone",
+             r"pip install 'headcount\[cluster\]'", "4 heads on 60 tokens", flags=("--workers", "2"), fresh=True,
+             # What Python finds where there is none.
+             prepare=write("absent/sitecustomize.py", "import sys\n\nsys.modules['ray'] = None\n"), env=(("PYTHONPATH", "absent"),)),
     run_case("57-gpu-out-of-memory", "a GPU without room", 5, skip="there is no GPU here; tests/extract/test_batch.py halves the batch"),
     run_case("57-out-of-memory", "a machine without room", 5, "not enough memory", "--window lower|batch", memory=3 * 2**29,
              flags=("--corpus", "a.txt", "--max-line-bytes", "2000000000"), prepare=sparse("a.txt", 2**30)),
@@ -90,7 +98,9 @@ CASES = (
     Case("60-second-writer", "two runs into one file", (*_RUN, "out/c.duckdb", "--model", "./absent", "--name", "X"),
          (r"process \d+ has the file open \(c\.duckdb\.work\)", "run the same command again"), 5, opened_by_another("out/c.duckdb.work"),
          ("out", "out/*")),
-    run_case("61-worker-killed", "a worker that is killed", 5, skip="there are no workers: one process measures, test_kill kills it"),
+    run_case("61-worker-killed", "a worker that is killed while it measures", 0, "4 heads on 60 tokens", flags=("--workers", "1"),
+             fresh=True, slow=True, changes=(*BEGUN, "out/c.duckdb", "killed"), after=_killed_once,
+             env=(("PYTHONPATH", str(Path(__file__).with_name("planted"))), ("PLANT_FATAL", "1"), ("PLANT_ONCE", "killed"))),
     Case("62-clock-in-the-future", "a run begun by a clock that was wrong", (*_RUN, "done.duckdb"), ("4 heads on 60 tokens",), 0, _SKEWED,
          ("done.duckdb", "done.duckdb.work"), after=_resumed),
 )

@@ -21,7 +21,7 @@ SAME = "every table as from the plain loop"
 REFUSED = "one line at once; nothing is tried again"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def only_whole(whole: bool) -> None:
     """Each starts Ray, which takes a processor for ten seconds."""
     if not whole:

