@@ -79,6 +79,7 @@ def _forget(complete: Sequence[Job], store: Store, cluster: Cluster | None) -> N
         from extract.cluster.shard_files import forget
 
         forget(cluster.place(store.out), complete)
+        cluster.tidy(store.out)
 
 
 def _measure_here(job: Job, store: Store, stop: Stop) -> int:

@@ -4,6 +4,7 @@ A worker (worker.py) measures a shard and leaves it as a Parquet file with a man
 (storage.py); the driver (driver.py) hands out shards and commits them, in order, to the same database as one process would. Ray starts,
 watches and restarts the processes (session.py)."""
 
+import contextlib
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ class Cluster:
     def place(self, out: Path) -> str:
         """Where workers leave their shards of runs into this counters file."""
         return self.shards or os.fspath(out.absolute().with_name(out.name + ".shards"))
+
+    def tidy(self, out: Path) -> None:
+        """Remove the folder beside the counters where nothing is left in it; one that was asked for stays."""
+        if self.shards is None:
+            with contextlib.suppress(OSError):
+                Path(self.place(out)).rmdir()
 
     def installed(self) -> bool:
         """Whether Ray is there; says what to install where it is not."""
