@@ -74,12 +74,14 @@ def _measure_missing(jobs: Sequence[Job], store: Store, stop: Stop, cluster: Clu
 
 
 def _forget(complete: Sequence[Job], store: Store, cluster: Cluster | None) -> None:
-    """Remove what workers have left of runs that are complete already."""
-    if complete and cluster is not None:
+    """Remove what workers have left of runs that are complete already, and the place itself where nothing else is in it."""
+    if cluster is None:
+        return
+    if complete:
         from extract.cluster.shard_files import forget
 
         forget(cluster.place(store.out), complete)
-        cluster.tidy(store.out)
+    cluster.tidy(store.out)
 
 
 def _measure_here(job: Job, store: Store, stop: Stop) -> int:

@@ -27,7 +27,7 @@ class Cluster:
         return self.shards or os.fspath(out.absolute().with_name(out.name + ".shards"))
 
     def tidy(self, out: Path) -> None:
-        """Remove the folder beside the counters where nothing is left in it; one that was asked for stays."""
+        """Remove the place beside the counters where nothing is in it; one that the user named stays."""
         if self.shards is None:
             with contextlib.suppress(OSError):
                 Path(self.place(out)).rmdir()

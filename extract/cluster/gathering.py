@@ -33,7 +33,7 @@ class Gathering:
         keys = {shard: shard_key(job, shard) for shard in job.missing}
         self.job, self.tokens, self.shards = job, 0, 0
         self.refused: Exception | None = None
-        self.model = (job.located.folder, job.located.weights_sha256, job.config.dtype, job.row["device"])
+        self.model = (job.located.folder, job.located.weights_sha256, job.config.dtype, job.row["device"], job.config.device_map)
         self.task = Task(job.worker_config, job.row, job.batch, job.located.weights_sha256, keys, where)
         self._place, self._merger = storage(*where), Merger(job, store)
         check_place(self._place, place)

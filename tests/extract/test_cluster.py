@@ -50,8 +50,8 @@ OPTIONS: dict[str, object] = {
     "repeated_copies": 3,
     "name": "Another",
 }
-# What the row of a run says in other words: by hashes, by the kind of device that was found, or not at all, for it changes no number.
-NOT_OPTIONS = {"model", "corpus", "revision", "device", "weights_sha256", "max_line_bytes", "device_map"}
+# What the row of a run says in other words, by hashes or by the kind of device that was found; or not at all, for it changes no number.
+NOT_OPTIONS = {"model", "corpus", "revision", "device", "device_map", "weights_sha256", "max_line_bytes"}
 
 
 def planned(config: RunConfig, out: Path) -> Job:
@@ -90,8 +90,8 @@ def test_the_key_of_a_shard_changes_with_each_option(config: RunConfig, out: Pat
     for name, value in OPTIONS.items():
         keys[name] = shard_key(planned(dataclasses.replace(config, **{name: value}), out), 0)
     assert len(set(keys.values())) == len(keys), keys
-    assert shard_key(planned(dataclasses.replace(config, max_line_bytes=2**20), out), 0) == keys["none"]
-    assert shard_key(planned(dataclasses.replace(config, device_map="auto"), out), 0) == keys["none"]
+    for name, value in {"max_line_bytes": 2**20, "device_map": "auto"}.items():
+        assert shard_key(planned(dataclasses.replace(config, **{name: value}), out), 0) == keys["none"]
 
 
 def test_the_key_of_a_shard_changes_with_every_file_and_version(config: RunConfig, out: Path) -> None:
@@ -245,8 +245,8 @@ def test_shards_are_committed_in_order_whatever_the_order_in_which_they_come(
             run.close()
             store.publish()
         assert tables(where / "c.duckdb") == expected
-        assert sorted(path.name for path in where.iterdir() if path.is_file()) == ["c.duckdb", "c.duckdb.work"]
-        assert not list(where.glob("*/*"))
+        assert sorted(path.name for path in where.iterdir()) == ["c.duckdb", "c.duckdb.work", "shards"]
+        assert list((where / "shards").iterdir()) == []
 
     arrive()
 
@@ -315,7 +315,12 @@ def test_files_that_a_driver_left_after_its_last_commit_go_with_the_next_one(con
     measure(config, out)
     # The same run: what is in the database is known by the same key as what is not.
     assert run_key(planned(config, out)) == run_key(job)
+    (out.parent / "named").mkdir()
+    measure(config, out, cluster=Cluster(2, shards=str(out.parent / "named")))
+    assert out.with_name(out.name + ".shards").exists()
     measure(config, out, cluster=Cluster(2))
+    # A place that the user named stays.
+    assert (out.parent / "named").exists()
     assert not out.with_name(out.name + ".shards").exists()
 
 
