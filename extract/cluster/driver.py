@@ -10,9 +10,8 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 import ray
@@ -225,8 +224,7 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
         check_room(job.config, job.located, store.out, len(job.missing))
     with ExitStack() as stack:
         place = cluster.place(store.out)
-        if cluster.shards is None:
-            stack.callback(_remove_if_empty, Path(place))
+        stack.callback(cluster.tidy, store.out)
         runs = [Gathering(job, place, store) for job in jobs]
         for run in runs:
             if run.found_before:
@@ -249,8 +247,3 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
         raise refused
     tokens = {run.job.config.name: run.tokens for run in runs}
     return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with suppress(OSError):
-        folder.rmdir()

@@ -48,7 +48,8 @@ comes back, loads again and measures the same shard again. One driver gives out 
 
 Constants, measured: {shard} s per window and worker (median), {loading} s to load the model, {restart} s for all else that comes before
 the first shard, {commit} ms per commit of a shard, {dispatch} ms for the driver to learn that a call is answered and to call again
-({dispatches}). A killed worker is taken to need as long to come back as the first one to come. Assumed: {storage} s for a bucket to take a shard's files; kills per worker and hour as in the table.
+({dispatches}). A killed worker is taken to need as long to come back as the first one to come. Assumed: {storage} s for a bucket to take
+a shard's files; kills per worker and hour as in the table.
 
 **Checked:** for the run of {checked} shards on two workers above, with constants taken from the run of {few}, it predicts
 {predicted} s; it took {measured} s ({apart}).
