@@ -146,8 +146,9 @@ class Driver:
 
     def _second(self, hand: Hand) -> None:
         """Give the shard that has been out longest to this worker too, if that is far longer than others took."""
-        out = [other for other in self.busy.values() if other.shard is not None and other.run is hand.run and other.run is not None]
-        needed = [other for other in out if other.run is not None and other.shard is not None and other.run.needs(other.shard)]
+        needed = [
+            other for other in self.busy.values() if other.run is not None and other.shard is not None and other.run.needs(other.shard)
+        ]
         longest = min(needed, key=lambda other: other.since, default=None)
         if longest is None or longest.run is None or longest.shard is None or not self.took:
             return

@@ -26,8 +26,6 @@ RETRIES = 3
 
 # Manifests are all that goes through it; Ray takes no less.
 _OBJECT_STORE = 80 * 2**20
-
-
 # Seconds in which a machine of the cluster must answer.
 _REACHED = 10.0
 
@@ -110,11 +108,12 @@ def _sized(cluster: Cluster, kind: str) -> Session:
     if kind == "cuda":
         gpus = int(sum(node.get("GPU", 0) for node in nodes))
         if not gpus:
-            raise EnvironmentRefusal(
-                "asked for cuda, but no machine of the cluster has a GPU", "--ray", "device = cpu, or add one that has"
-            )
+            raise EnvironmentRefusal("asked for cuda, but no machine of the cluster has a GPU", "--ray", "--device cpu, or add one")
         return Session(1, 1, cluster.workers)
-    smallest = int(min(node.get("CPU", 0) for node in nodes if node.get("CPU")))
+    # A machine without any, as the head of a cluster may be, has no workers.
+    smallest = min((int(node["CPU"]) for node in nodes if node.get("CPU")), default=0)
+    if not smallest:
+        raise EnvironmentRefusal("no machine of the cluster offers a CPU", "--ray", "start one with ray start --num-cpus N")
     if cluster.workers is None:
         # A worker per machine, with all its cores.
         return Session(smallest, 0, None)
