@@ -77,6 +77,9 @@ def run(
     flags += ["--retry-quarantined"] if retry_quarantined else []
     command = typed("extract", "run", *map(str, run_files), "--out", str(out), *flags)
     cluster = Cluster(workers, ray, shards) if workers is not None or ray is not None else None
+    if cluster is not None and any(one.device_map is not None for one in chosen):
+        what = "device_map spreads one model over the GPUs of a machine, and each worker has one GPU"
+        raise UsageRefusal(what, "command line", "leave --workers and --ray out, or device_map")
     measure(chosen, out, must_resume=resume, retry_quarantined=retry_quarantined, salvage=salvage, cluster=cluster, command=command)
 
 

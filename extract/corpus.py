@@ -154,6 +154,7 @@ def _python(file: Path) -> Iterator[Document]:
 
 # The texts that are known by a word; anything else is a file, a folder or a pattern.
 _SOURCES = {assets.EMBEDDED: _embedded, standard_library.NAME: _python}
+BY_WORD = frozenset(_SOURCES)
 
 
 def _plain(file: Path, longest: int) -> Iterator[Document]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from extract import corpus, device
+from extract import assets, corpus, device
 from extract.checkpoint_files import Located, locate
 from extract.config import RunConfig
 from extract.errors import DatabaseRefusal, UsageRefusal
@@ -28,14 +29,23 @@ class Job:
     @property
     def batch(self) -> int:
         """Windows per pass: as the run began, so that one that is continued ends with the same numbers; or as asked; or by the device."""
-        if self.begun:
-            return int(str(self.row["batch_windows"]))
+        return int(str(self.row["batch_windows"])) if self.begun else self.asked_batch
+
+    @property
+    def asked_batch(self) -> int:
+        """Windows per pass as asked, or by the device, whatever fitted into the memory then."""
         return self.config.batch or max(1, TOKENS_PER_PASS[str(self.row["device"])] // self.config.window)
 
     @property
     def worker_config(self) -> RunConfig:
-        """The configuration for another process: with the kind of device that was found here."""
-        return replace(self.config, device=str(self.row["device"]))
+        """The configuration for a process in another folder: absolute paths, and the kind of device that was found here."""
+        model, text = Path(self.config.model).expanduser(), self.config.corpus
+        return replace(
+            self.config,
+            device=str(self.row["device"]),
+            model=str(model.absolute()) if model.is_dir() and self.config.model != assets.EMBEDDED else self.config.model,
+            corpus=text if text in corpus.BY_WORD else str(Path(text).expanduser().absolute()),
+        )
 
     def windows_of(self, shards: Sequence[int]) -> int:
         """How many windows these shards have together."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 EMPTY_BYTES = 16 * 2**20
 BYTES = 5000
 EXAMPLE_BYTES = 200
+# Bytes of the file that a worker leaves, per head.
+FILE_BYTES = 6000
 
 Windows = Int64[np.ndarray, "windows window"]
 
@@ -86,10 +88,16 @@ def same_model(warm: Loaded, config: RunConfig, located: Located) -> bool:
 
 def check_room(config: RunConfig, located: Located, out: Path, shards: int) -> None:
     """Refuse where the disk has no room for so many shards of the run. Raises EnvironmentRefusal, and what `open_checkpoint` raises."""
+    check_space(out, room(config, located, shards) + to_publish(out))
+
+
+def room(config: RunConfig, located: Located, shards: int, files: bool = False) -> int:
+    """Bytes that so many more shards of a run may take; with `files`, those that workers leave are on the same disk."""
     from extract.checkpoint import shape_of
 
     shape = shape_of(located)
-    check_space(out, space(config, shape.layers * shape.heads, shards) + to_publish(out))
+    heads = shape.layers * shape.heads
+    return space(config, heads, shards) + (FILE_BYTES * heads * shards if files else 0)
 
 
 def space(config: RunConfig, heads: int, shards: int) -> int:

@@ -1,4 +1,5 @@
-"""Shards that are set aside: one whose sums are not finite is not committed, but counted and named, and the run goes on with the others.
+"""Shards that are set aside: one whose sums are not finite, or that every process was killed over, is not committed, but counted and
+named, and the run goes on with the others.
 
 So that nothing is dropped in silence: the row of table quarantine says which windows were at fault and in what, the run ends with exit
 code 6 and a line that names its quarantined shards, and they are measured again only when that is asked for."""
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # More than a reader looks through; the table has them all.
 _NAMED = 10
 _NONE = "none"
-KILLED = "none"
+KILLED = "killed"
 """The measure of a shard that no worker came to the end of."""
 
 

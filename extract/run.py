@@ -47,9 +47,9 @@ def measure(
             with obeyed():
                 jobs = [plan(config, store, must_resume=must_resume, retry_quarantined=retry_quarantined) for config in configs]
                 tokens = _measure_missing([job for job in jobs if job.missing], store, stop, cluster)
-                _forget([job for job in jobs if not job.missing], store, cluster)
             with stop.held():
                 store.publish()
+            _forget([job for job in jobs if not job.missing], store, cluster)
         except KeyboardInterrupt as error:
             if store.rows("select run_id from run"):
                 publish_if_possible(store)
@@ -57,7 +57,7 @@ def measure(
             kept = f"interrupted; {shards} of {sum(config.shards for config in configs)} shards are kept"
             raise Interrupted(kept, str(out), f"resume with: {command}") from error
         for job in jobs:
-            _summarise(job, store, tokens.get(job.config.name, 0), time.monotonic() - started)
+            _summarise(job, store, tokens.get(job.config.name, 0), time.monotonic() - started, len(jobs) == 1)
         say(f"next: {typed('report', 'build', str(store.out))}")
         quarantine.refuse(configs, store)
 
@@ -67,7 +67,7 @@ def _measure_missing(jobs: Sequence[Job], store: Store, stop: Stop, cluster: Clu
     if not jobs:
         return {}
     if cluster is not None and cluster.installed():
-        from extract.cluster.driver import measure_on_workers
+        from extract.cluster.on_workers import measure_on_workers
 
         return measure_on_workers(jobs, store, cluster).tokens
     return {job.config.name: _measure_here(job, store, stop) for job in jobs}
@@ -80,7 +80,11 @@ def _forget(complete: Sequence[Job], store: Store, cluster: Cluster | None) -> N
     if complete:
         from extract.cluster.shard_files import forget
 
-        forget(cluster.place(store.out), complete)
+        try:
+            forget(cluster.place(store.out), complete)
+        except EnvironmentRefusal as refusal:
+            # All is committed and published: that is no reason to fail.
+            say(f"warning: shard files stay where they are: {refusal.what} ({refusal.where})")
     cluster.tidy(store.out)
 
 
@@ -113,9 +117,11 @@ def publish_if_possible(store: Store, every: float = 0.0) -> None:
         say(f"not published yet: {refusal.what} ({refusal.where})")
 
 
-def _summarise(job: Job, store: Store, tokens: int, seconds: float) -> None:
+def _summarise(job: Job, store: Store, tokens: int, seconds: float, alone: bool) -> None:
     config, run = job.config, store.run(job.config.name) or {}
     scored = store.rows("select coalesce(sum(scored_tokens), 0)::bigint as tokens from shard where run_id = ?", config.name)[0]["tokens"]
     heads = int(str(run["layers"])) * int(str(run["heads_per_layer"]))
-    how = f"{seconds:,.0f} s, {tokens / seconds:,.0f} tokens/s" if job.missing else "complete already"
+    # Of several runs, measured side by side, none has seconds of its own.
+    speed = f", {tokens / seconds:,.0f} tokens/s" if alone else ""
+    how = f"{seconds:,.0f} s{speed}" if job.missing else "complete already"
     say(f"{config.name}: {heads:,} heads on {scored:,} tokens ({how}): {store.out}")

@@ -132,7 +132,7 @@ comment on column quarantine.shard is 'Shard, counted from 0.';
 comment on column quarantine.windows is 'Windows in the shard, none of which is counted.';
 comment on column quarantine.first_window is 'First window of the shard, counted from 0; the others follow it.';
 comment on column quarantine.bad_windows is 'Numbers of the windows of text in which a value was not finite, parted by commas; none where it was only so on repeated tokens or held-out windows.';
-comment on column quarantine.measure is 'What was not finite, the first that was found: a measure, as in table measure; none where the process that measured the shard was killed each time.';
+comment on column quarantine.measure is 'What was not finite, the first that was found: a measure, as in table measure; killed where every process that measured the shard was.';
 comment on column quarantine.reason is 'The refusal of that value, with its layer and head; or how often the process was killed.';
 
 create table shard_stat (

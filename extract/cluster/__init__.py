@@ -36,5 +36,5 @@ class Cluster:
         """Whether Ray is there; says what to install where it is not."""
         if importlib.util.find_spec("ray") is not None:
             return True
-        say("Ray is not installed, so this process measures alone; for workers: pip install 'headcount[cluster]'")
+        say("Ray is not installed, so this process measures alone; for workers: pip install 'headcount[cluster]', or make cluster")
         return False

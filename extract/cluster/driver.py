@@ -3,14 +3,13 @@
 Work is done at least once, and committed exactly once. A worker that is free takes the next shard of the run that it holds, or else of one
 of the same model, or else of the model with most left to do. When nothing is left to give out, a shard that takes far longer than others
 did is given to a second worker too: its first one may wait for a machine that never comes back. Between two commits the driver looks who is
-free, so that nobody waits for the database. (ray.util.ActorPool does not tell which shard a killed worker had, and knows nothing of
-models.)"""
+free, so that nobody waits for the database. (ray.util.ActorPool does not tell which shard a killed worker had; Ray Data runs one function
+over one dataset, not runs of several models, of which one may be refused while the others go on, and is no part of Ray's core.)"""
 
 import statistics
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -18,17 +17,13 @@ import ray
 from ray.actor import ActorHandle
 from ray.exceptions import RayError, RayTaskError
 
-from extract.cluster import Cluster
 from extract.cluster.gathering import Gathering
-from extract.cluster.progress import Progress, progress
-from extract.cluster.session import RETRIES, Session, session
+from extract.cluster.progress import Progress
+from extract.cluster.session import RETRIES, Session
 from extract.cluster.shard_files import Manifest
 from extract.cluster.worker import Opened
 from extract.errors import EnvironmentRefusal, Refusal
 from extract.interrupt import Stop
-from extract.job import Job
-from extract.loading import check_room
-from extract.progress import say
 from extract.store import Store
 
 # Seconds between looks at how large the cluster is.
@@ -49,16 +44,6 @@ class Hand:
     up: bool = False
 
 
-@dataclass(frozen=True)
-class Worked:
-    """What workers did: tokens scored per run; seconds of each shard, of each commit, and of each loading of a model."""
-
-    tokens: dict[str, int]
-    shards: tuple[float, ...]
-    commits: tuple[float, ...]
-    loadings: tuple[float, ...]
-
-
 @dataclass
 class Driver:
     """The state of one pass over the missing shards of some runs."""
@@ -74,6 +59,12 @@ class Driver:
     commits: list[float] = field(default_factory=list)
     loadings: list[float] = field(default_factory=list)
     looked: float = 0.0
+
+    def commit_what_is_there(self) -> None:
+        """Commit what was left before, as far as it is next in order; needs no worker."""
+        for run in self.runs:
+            while run.mergeable:
+                self._merge(run)
 
     def work(self) -> None:
         """Until every run is done. Raises what a worker refused, once the other runs are done, and EnvironmentRefusal."""
@@ -117,9 +108,7 @@ class Driver:
             if run is None:
                 self._second(hand)
             elif run is not hand.run:
-                # Apart from measuring, so that a model that cannot be loaded is not taken for a shard at fault.
-                hand.run, hand.shard, hand.since = run, None, time.monotonic()
-                self.busy[hand.actor.open.remote(run.task)] = hand
+                self._open(hand, run)
             else:
                 self._measure(hand, run, run.waiting.popleft())
 
@@ -140,20 +129,34 @@ class Driver:
 
         return max(own or left, key=share, default=None)
 
+    def _open(self, hand: Hand, run: Gathering) -> None:
+        """Apart from measuring, so that a model that cannot be loaded is not taken for a shard at fault."""
+        hand.run, hand.shard, hand.since = run, None, time.monotonic()
+        self.busy[hand.actor.open.remote(run.task)] = hand
+
     def _measure(self, hand: Hand, run: Gathering, shard: int) -> None:
         hand.run, hand.shard, hand.since = run, shard, time.monotonic()
         self.busy[hand.actor.measure.remote(run.task, shard)] = hand
 
     def _second(self, hand: Hand) -> None:
-        """Give the shard that has been out longest to this worker too, if that is far longer than others took."""
-        needed = [
-            other for other in self.busy.values() if other.run is not None and other.shard is not None and other.run.needs(other.shard)
-        ]
-        longest = min(needed, key=lambda other: other.since, default=None)
-        if longest is None or longest.run is None or longest.shard is None or not self.took:
+        """Give the shard that has been out longest to this worker too, if that is far longer than others of its run took."""
+        out = [other for other in self.busy.values() if other.run is not None and other.shard is not None]
+        # Two have it at most, however many are free.
+        held = Counter((id(other.run), other.shard) for other in out)
+        late = [other for other in out if held[id(other.run), other.shard] == 1 and self._is_late(other)]
+        longest = min(late, key=lambda other: other.since, default=None)
+        if longest is None or longest.run is None or longest.shard is None:
             return
-        if time.monotonic() - longest.since > max(LEAST, LONG * statistics.median(self.took)):
+        if longest.run is not hand.run:
+            self._open(hand, longest.run)
+        else:
             self._measure(hand, longest.run, longest.shard)
+
+    def _is_late(self, hand: Hand) -> bool:
+        if hand.run is None or hand.shard is None or not hand.run.needs(hand.shard):
+            return False
+        usual = statistics.median(hand.run.took) if hand.run.took else 0.0
+        return time.monotonic() - hand.since > max(LEAST, LONG * usual)
 
     def _answered(self, reference: ray.ObjectRef) -> None:
         hand = self.busy.pop(reference)
@@ -180,13 +183,18 @@ class Driver:
         self.took.append(time.monotonic() - hand.since)
         self.shown.measured(hand.number, manifest.tokens, self.took[-1])
         if hand.run is not None:
+            hand.run.took.append(self.took[-1])
             hand.run.arrived(manifest)
         hand.shard = None
 
     def _refused(self, hand: Hand, error: RayTaskError) -> None:
         """A Python error: the worker is well, and would say the same again."""
         cause = error.cause if isinstance(error.cause, Exception) else error
-        if hand.run is None or not isinstance(cause, Refusal):
+        if hand.run is None:
+            last = next(iter(str(error).strip().splitlines()[-1:]), "")
+            fix = "install the same version, with its extra cluster, on every machine"
+            raise EnvironmentRefusal(f"a machine of the cluster cannot start a worker: {last}", "--ray", fix) from error
+        if not isinstance(cause, Refusal):
             raise cause
         hand.run.refused = hand.run.refused or cause
         hand.run, hand.shard = None, None
@@ -198,8 +206,11 @@ class Driver:
             fix = "fewer --workers, or machines with more memory; nothing that was measured is lost"
             raise EnvironmentRefusal(what, f"{RETRIES + 1} times in a row", fix) from error
         run, shard = hand.run, hand.shard
-        run.given_up(shard)
         hand.run, hand.shard = None, None
+        if any(other.run is run and other.shard == shard for other in self.busy.values()):
+            # A second worker has it still.
+            return
+        run.given_up(shard)
         if run.hopeless:
             fix = "fewer --workers, a lower batch, or machines with more memory; nothing that was measured is lost"
             run.refused = EnvironmentRefusal("workers are killed before they have measured anything", run.job.config.name, fix)
@@ -213,38 +224,3 @@ class Driver:
             self.commits.append(time.monotonic() - started)
             publish_if_possible(self.store, every=PUBLISH_EVERY)
         self.shown.merged(windows)
-
-
-def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> Worked:
-    """Measure and commit every missing shard of some runs.
-
-    Raises EnvironmentRefusal where there is no cluster, room or storage; the first Refusal of a worker once the other runs are done."""
-    from extract.run import publish_if_possible
-
-    for job in jobs:
-        check_room(job.config, job.located, store.out, len(job.missing))
-    with ExitStack() as stack:
-        place = cluster.place(store.out)
-        stack.callback(cluster.tidy, store.out)
-        runs = [Gathering(job, place, store) for job in jobs]
-        for run in runs:
-            if run.found_before:
-                say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")
-        if any(run.waiting for run in runs):
-            kind = "cuda" if any(job.row["device"] == "cuda" for job in jobs) else "cpu"
-            connected = stack.enter_context(session(cluster, kind))
-        else:
-            # All is measured: whoever was to commit it was lost.
-            connected = Session(0, 0, 0)
-        stop, shown = stack.enter_context(Stop()), stack.enter_context(progress(jobs))
-        driver = Driver(runs, connected, store, stop, shown)
-        driver.work()
-        for run in runs:
-            run.close()
-    refused = next((run.refused for run in runs if run.refused is not None), None)
-    if refused is not None:
-        # The others are whole, and would not be seen.
-        publish_if_possible(store)
-        raise refused
-    tokens = {run.job.config.name: run.tokens for run in runs}
-    return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))

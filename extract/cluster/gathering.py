@@ -40,7 +40,14 @@ class Gathering:
         self._order = deque(job.missing)
         # What a driver that was lost had got from its workers.
         self._there: dict[int, Manifest | None] = dict(found(self._place, keys))
+        # What is to be measured again is not taken from there.
+        for row in store.quarantined(job.config.name):
+            manifest = self._there.pop(int(str(row["shard"])), None)
+            if manifest is not None:
+                discard(self._place, manifest)
         self._damaged: set[int] = set()
+        # Seconds that its shards took so far.
+        self.took: list[float] = []
         self._readers, self._reading = ThreadPoolExecutor(_AHEAD), dict[int, Future[Measured]]()
         self.waiting = deque(shard for shard in job.missing if shard not in self._there)
 
@@ -60,7 +67,7 @@ class Gathering:
 
     def arrived(self, manifest: Manifest) -> None:
         """A worker has left a shard."""
-        if self.needs(manifest.shard):
+        if manifest.shard in self._order and self._there.get(manifest.shard) is None:
             self._there[manifest.shard] = manifest
 
     def given_up(self, shard: int) -> None:

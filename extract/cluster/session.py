@@ -47,7 +47,7 @@ class Session:
     def start(self) -> ActorHandle:
         """A worker; it comes up as soon as there is room."""
         options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_restarts": -1, "max_task_retries": RETRIES}
-        return ray.remote(**options)(Worker).remote()
+        return ray.remote(**options)(Worker).remote(self.cpus)
 
 
 @contextlib.contextmanager
@@ -70,7 +70,11 @@ def _connected(cluster: Cluster) -> Iterator[None]:
             folder = stack.enter_context(_folder())
             own = {"num_cpus": max(_cores(), cluster.workers or 1), "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
             stack.callback(ray.shutdown)
-            ray.init(address="local", _temp_dir=folder, **own, **quiet)
+            try:
+                ray.init(address="local", _temp_dir=folder, **own, **quiet)
+            except (OSError, ValueError, RuntimeError) as error:
+                fix = "see that /dev/shm has room and ports are free, or leave --workers out"
+                raise EnvironmentRefusal(f"Ray cannot be started: {_first_line(error)}", "--workers", fix) from error
         else:
             stack.callback(ray.shutdown)
             try:
@@ -78,7 +82,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
                 ray.init(address=cluster.ray, **quiet)
             except (OSError, OverflowError, ValueError, RuntimeError) as error:
                 fix = "start one with ray start --head, correct the address, or use --workers for this machine alone"
-                raise EnvironmentRefusal(f"no Ray cluster at {cluster.ray!r}", "--ray", fix) from error
+                raise EnvironmentRefusal(f"no Ray cluster at {cluster.ray!r} ({_first_line(error)})", "--ray", fix) from error
         yield
 
 
@@ -101,6 +105,10 @@ def _reach(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), _REACHED).close()
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _sized(cluster: Cluster, kind: str) -> Session:

@@ -46,7 +46,7 @@ class Manifest:
 
 def run_key(job: Job) -> str:
     """SHA-256 over all that a run is known by: weights, tokenizer and configuration, text, options, versions and code; and its batch."""
-    known = known_by(job.row) | {"run_id": job.config.name, "batch_windows": job.batch, "format": _FORMAT}
+    known = known_by(job.row) | {"run_id": job.config.name, "batch_windows": job.asked_batch, "format": _FORMAT}
     return sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -72,7 +72,7 @@ def leave(place: Storage, key: str, measured: Measured) -> Manifest:
         raise AssertionError("a shard that was measured has findings")
     manifest = Manifest(key, measured.shard, file, digest, len(data), measured.tokens, measured.seconds, measured.findings)
     place.put(file, data)
-    told = json.dumps(dataclasses.asdict(manifest), sort_keys=True).encode()
+    told = _to_json(manifest)
     if place.create(name + _MANIFEST, told):
         return manifest
     try:
@@ -101,7 +101,7 @@ def found(place: Storage, keys: Mapping[int, str]) -> dict[int, Manifest]:
         except Damaged:
             place.remove(name)
             continue
-        if manifest.key == keys[int(stem)]:
+        if manifest.key == keys[int(stem)] and manifest.shard == int(stem):
             manifests[manifest.shard] = manifest
         else:
             place.remove(name)
@@ -131,9 +131,17 @@ def forget(place: str, jobs: Sequence[Job]) -> None:
         storage(place, run_key(job)[:16]).clear()
 
 
+def _to_json(manifest: Manifest) -> bytes:
+    told = json.dumps(dataclasses.asdict(manifest), sort_keys=True)
+    return json.dumps({"manifest": told, "sha256": sha256(told.encode()).hexdigest()}).encode()
+
+
 def _manifest(data: bytes) -> Manifest:
     try:
-        told = json.loads(data)
+        whole = json.loads(data)
+        if sha256(whole["manifest"].encode()).hexdigest() != whole["sha256"]:
+            raise Damaged("the manifest is not what it was")
+        told = json.loads(whole["manifest"])
         findings = told.pop("findings")
         shape, worked = HeadShape(**findings.pop("shape")), tuple(findings.pop("worked"))
         return Manifest(**told, findings=Findings(shape=shape, worked=worked, **findings))

@@ -9,6 +9,8 @@ import os
 import time
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from extract import corpus, device
 from extract.checkpoint_files import locate
 from extract.cluster.shard_files import Manifest, leave
@@ -30,6 +32,7 @@ class Task:
     weights_sha256: str
     keys: dict[int, str]
     place: tuple[str, ...]
+    pyarrow: str = pa.__version__
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,11 @@ class Opened:
 class Worker:
     """Holds the model of the run that was asked for last: another run of the same model finds it warm."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         # Read when torch is loaded; threads that spin while they wait are four times slower beside other work.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # Ray leaves this alone where somebody has set it: on one machine, for all of its cores.
+        os.environ["OMP_NUM_THREADS"] = str(threads)
         self._run: tuple[str, ...] | None = None
         self._loaded: Loaded | None = None
         self._replica: Replica | None = None
@@ -68,7 +73,14 @@ class Worker:
         self.open(task)
         if self._replica is None:
             raise AssertionError("a run that has been opened has a replica")
-        return leave(storage(*task.place), task.keys[shard], self._replica.measure(shard))
+        try:
+            measured = self._replica.measure(shard)
+        except EnvironmentRefusal as refusal:
+            if type(refusal.__cause__).__name__ == "AcceleratorError":
+                # What has failed once fails for good in this process; Ray starts another, and hands it the shard.
+                os._exit(1)
+            raise
+        return leave(storage(*task.place), task.keys[shard], measured)
 
     def _open(self, task: Task) -> None:
         config = task.config
@@ -83,7 +95,8 @@ class Worker:
 
 
 def _check_same(task: Task, here: dict[str, object]) -> None:
-    asked, found = known_by(task.row), known_by(here)
+    # Files of another pyarrow have other bytes for the same rows.
+    asked, found = known_by(task.row) | {"pyarrow": task.pyarrow}, known_by(here) | {"pyarrow": pa.__version__}
     differing = sorted(key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key))
     if differing:
         fix = "let every machine have the same packages, and model and text at the same paths"

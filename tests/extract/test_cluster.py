@@ -116,9 +116,10 @@ def test_the_key_of_a_shard_changes_with_every_file_and_version(config: RunConfi
     for name in ("device", "revision", "model", "corpus", "measures"):
         row = job.row | {"config": json.dumps(json.loads(str(job.row["config"])) | {name: "another"})}
         keys.append(run_key(dataclasses.replace(job, row=row)))
-    # Halved where so many windows did not fit, and kept by a run that goes on.
-    keys += [run_key(dataclasses.replace(job, begun=True, row=job.row | {"batch_windows": windows})) for windows in (1, 2)]
+    keys += [run_key(dataclasses.replace(job, config=dataclasses.replace(config, batch=windows))) for windows in (1, 2)]
     assert len(set(keys)) == len(keys)
+    # Halved where so many windows did not fit: what was left before is taken all the same.
+    assert run_key(dataclasses.replace(job, begun=True, row=job.row | {"batch_windows": 1})) == run_key(job)
     assert run_key(planned(config, out)) == run_key(job)
 
 
@@ -353,7 +354,7 @@ def test_without_ray_this_process_measures_alone_and_says_what_to_install(
     monkeypatch.setitem(sys.modules, "ray", None)
     measure(config, out, cluster=Cluster(2))
     told = [line for line in capsys.readouterr().err.splitlines() if "Ray" in line]
-    assert told == ["Ray is not installed, so this process measures alone; for workers: pip install 'headcount[cluster]'"]
+    assert told == ["Ray is not installed, so this process measures alone; for workers: pip install 'headcount[cluster]', or make cluster"]
     assert tables(out) == tables(tmp_path / "plain.duckdb")
 
 

@@ -61,7 +61,7 @@ def _measured(shards: int, quick: bool) -> dict[str, object]:
         shards=tuple(told["shards"]),
         loading=loading,
         dispatch=max(dispatch.values()),
-        commit=statistics.mean(told["commits"]),
+        commit=statistics.median(told["commits"]),
         restart=max(0.0, start["seconds"] - loading),
         storage=0.0,
         kills=0.0,

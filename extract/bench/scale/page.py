@@ -65,9 +65,9 @@ most that were there at once and had to wait for an earlier shard.
 
 ## What breaks first
 
-- **The driver's commits**, when shards are short. A shard of this model takes {commit} ms to commit, whatever its length; so {limits}
-  need shards of at least so many seconds each. Take more windows per shard; the tables keep their rows per shard, so the file shrinks too.
-- **The end of the run**, when shards are long: the last ones are waited for. A hundred shards per worker or more leave a percent.
+- **The driver's commits**, when shards are short. A shard of this model takes {commit} ms to commit, and one of more windows has hardly
+  more rows; so {limits} need shards of at least so many seconds each. Take more windows per shard: the file shrinks too.
+- **The end of the run**, when shards are long: the last ones are waited for. The more shards per worker, the less that is.
 - **Loading the model** costs as much as it takes, once per worker and once per kill: with ten kills an hour and shards of minutes, whole
   shards are lost as well.
 - **Requests to a bucket** come to a handful per shard (see [At scale](scale.md)): {requests} shards per second at the most that the

@@ -58,7 +58,7 @@ def _run(workers: int, shards: int) -> Took:
     with tempfile.TemporaryDirectory(prefix="headcount-scale-") as folder:
         told = Path(folder) / "told.json"
         # As many threads in all: Ray gives each worker its share of the cores, the plain loop has them all.
-        environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(WORKERS)}
+        environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(1 if workers else WORKERS)}
         command = [
             sys.executable,
             "-m",
@@ -99,7 +99,7 @@ def _watched(process: subprocess.Popen[str]) -> float:
 def _alone(workers: int, shards: int, out: Path, told: Path) -> None:
     """In a process of its own: measure the embedded model, and leave what its driver tells."""
     from extract.cluster import Cluster
-    from extract.cluster.driver import measure_on_workers
+    from extract.cluster.on_workers import measure_on_workers
     from extract.config import read
     from extract.job import plan
     from extract.run import measure as measure_plainly
