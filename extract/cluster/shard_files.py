@@ -132,16 +132,20 @@ def forget(place: str, jobs: Sequence[Job]) -> None:
 
 
 def _to_json(manifest: Manifest) -> bytes:
-    told = json.dumps(dataclasses.asdict(manifest), sort_keys=True)
-    return json.dumps({"manifest": told, "sha256": sha256(told.encode()).hexdigest()}).encode()
+    told = dataclasses.asdict(manifest)
+    return json.dumps({"manifest": told, "sha256": _digest(told)}, sort_keys=True).encode()
+
+
+def _digest(told: dict[str, object]) -> str:
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _manifest(data: bytes) -> Manifest:
     try:
         whole = json.loads(data)
-        if sha256(whole["manifest"].encode()).hexdigest() != whole["sha256"]:
+        told = whole["manifest"]
+        if _digest(told) != whole["sha256"]:
             raise Damaged("the manifest is not what it was")
-        told = json.loads(whole["manifest"])
         findings = told.pop("findings")
         shape, worked = HeadShape(**findings.pop("shape")), tuple(findings.pop("worked"))
         return Manifest(**told, findings=Findings(shape=shape, worked=worked, **findings))

@@ -6,7 +6,9 @@ import json
 import random
 import re
 import struct
+import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_checkpoint import save_checkpoint
 
+from extract import quarantine
 from extract.__main__ import main
 from extract.cluster import Cluster
 from extract.cluster.gathering import Gathering
@@ -31,10 +34,12 @@ from extract.errors import EnvironmentRefusal, NumericRefusal
 from extract.families import HeadShape
 from extract.job import Job, plan
 from extract.loading import load
+from extract.merging import Merger
 from extract.replica import Findings, Measured, Replica
 from extract.run import measure
 from extract.store import Rows, Store
 
+ROOT = Path(__file__).parents[2]
 FINDINGS = Findings(HeadShape(2, 2, 2, 8, 16, 64), None, "kernel", "machine", 2, ({"window": 0, "position": 1, "token": "\ud7ff é"},))
 OPTIONS: dict[str, object] = {
     "window": 31,
@@ -207,6 +212,26 @@ def test_a_manifest_that_cannot_be_read_is_removed(place: Storage, torn: str) ->
     assert leave(place, "mine", shard_of(1)) == mine
 
 
+@settings(max_examples=80)
+@given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_manifest_with_a_flipped_bit_is_none(where: float, bit: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = storage(folder, "run")
+        mine = leave(place, "mine", shard_of(1))
+        content = bytearray(place.read("000000.json"))
+        content[int(where * len(content))] ^= 1 << bit
+        place.put("000000.json", bytes(content))
+        # A blank that became another is nothing to anybody.
+        assert found(place, {0: "mine"}) in ({}, {0: mine})
+
+
+def test_a_manifest_under_the_name_of_another_shard_is_none(place: Storage) -> None:
+    leave(place, "mine", shard_of(1))
+    place.put("000001.json", place.read("000000.json"))
+    place.remove("000000.json")
+    assert found(place, {0: "mine", 1: "mine"}) == {}
+
+
 @pytest.fixture(scope="module")
 def gathered(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> tuple[Job, list[Measured], Path]:
     """The shards of a toy run, measured; and its tables from the plain loop."""
@@ -252,6 +277,42 @@ def test_shards_are_committed_in_order_whatever_the_order_in_which_they_come(
         assert list((where / "shards").iterdir()) == []
 
     arrive()
+
+
+def test_a_quarantined_shard_that_is_retried_is_not_taken_from_what_was_left(
+    gathered: tuple[Job, list[Measured], Path], tmp_path: Path
+) -> None:
+    job, shards, _ = gathered
+    left = storage(str(tmp_path / "shards"), run_key(job)[:16])
+    with Store(tmp_path / "c.duckdb") as store:
+        merger = Merger(job, store)
+        merger.add(shards[0])
+        merger.add(dataclasses.replace(shards[1], rows=quarantine.killed(job.config, 1, 4)))
+        for shard in (1, 2):
+            leave(left, shard_key(job, shard), shards[shard])
+        again = dataclasses.replace(job, begun=True, row=store.run("Toy") or {}, missing=(1, 2, 3))
+        run = Gathering(again, str(tmp_path / "shards"), store)
+        assert sorted(run.waiting) == [1, 3] and run.found_before == 1
+        run.close()
+
+
+@pytest.mark.slow
+def test_where_all_shards_are_there_and_one_is_damaged_workers_are_started_for_it(
+    gathered: tuple[Job, list[Measured], Path], tmp_path: Path
+) -> None:
+    job, shards, plain = gathered
+    out = tmp_path / "c.duckdb"
+    left = storage(f"{out}.shards", run_key(job)[:16])
+    for shard in shards:
+        manifest = leave(left, shard_key(job, shard.shard), shard)
+    left.put(manifest.file, left.read(manifest.file)[:-9])
+    names = {"pathlib": "Path", "extract.cluster": "Cluster", "extract.config": "RunConfig", "extract.run": "measure"}
+    script = "\n".join(f"from {module} import {name}" for module, name in names.items())
+    script += f"\nmeasure({job.config!r}, Path({str(out)!r}), cluster=Cluster(workers=1))\n"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert "shard 3 is measured again" in done.stderr
+    assert tables(out) == tables(plain)
 
 
 def test_a_shard_that_nobody_came_to_the_end_of_is_quarantined_and_the_others_are_committed(

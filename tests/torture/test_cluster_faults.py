@@ -1,5 +1,6 @@
 """What is at fault of itself – a shard, a model, a text, a worker's code, a file, a machine – while workers of Ray measure."""
 
+import hashlib
 import json
 import random
 import re
@@ -135,13 +136,15 @@ def test_files_that_are_damaged_or_of_another_run_are_told_from_those_that_are_g
     (folder,) = out.with_name(out.name + ".shards").iterdir()
     there = manifests(out)
     flipped, gone, torn, foreign = draw.sample(there, 4)
-    data = folder / json.loads(flipped.read_text(encoding="utf-8"))["file"]
+    data = folder / json.loads(flipped.read_text(encoding="utf-8"))["manifest"]["file"]
     content = bytearray(data.read_bytes())
     content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
     data.write_bytes(content)
-    (folder / json.loads(gone.read_text(encoding="utf-8"))["file"]).unlink()
+    (folder / json.loads(gone.read_text(encoding="utf-8"))["manifest"]["file"]).unlink()
     torn.write_bytes(torn.read_bytes()[: draw.randrange(300)])
-    foreign.write_text(json.dumps(json.loads(foreign.read_text(encoding="utf-8")) | {"key": "0" * 64}), encoding="utf-8")
+    told = json.loads(foreign.read_text(encoding="utf-8"))["manifest"] | {"key": "0" * 64}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    foreign.write_text(json.dumps({"manifest": told, "sha256": digest}), encoding="utf-8")
     (folder / ".abandoned.part").write_bytes(b"torn")
     ended = crew.run(out)
     assert ended.status == 0, ended.errors
