@@ -111,7 +111,7 @@ def _threads() -> int:
 
 
 # Rows are inserted and copied here, and not much is asked: more memory would only hold what was written, and each thread wants its share.
-_MEMORY, _MOST_THREADS = "256MB", 4
+_MEMORY, _MOST_THREADS = "128MB", 4
 _FORBIDDEN = (
     "autoload_known_extensions",
     "autoinstall_known_extensions",

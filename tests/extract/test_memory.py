@@ -60,6 +60,7 @@ def test_blocks_on_the_meta_device_are_there_for_the_count_alone() -> None:
     assert "meta" not in blocked.BLOCK_BYTES
 
 
+@pytest.mark.slow
 def test_the_committed_figures_are_what_the_code_takes(found: dict[str, object]) -> None:
     checked = found["checked"]
     assert json.loads(json.dumps(memory.count() | {"checked": checked})) == found

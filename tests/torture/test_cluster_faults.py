@@ -49,7 +49,7 @@ def test_a_shard_that_no_process_survives_is_quarantined_and_the_others_are_comm
     check_refused(ended, 6, rf"1 of {SHARDS} shards is quarantined: shard {fatal}: the process that measured it was killed 4 times \(Toy\)")
     with duckdb.connect(str(out), read_only=True) as connection:
         assert connection.execute("select shard from shard order by all").fetchall() == [(shard,) for shard in range(fatal)]
-        assert connection.execute("select shard, measure from quarantine").fetchall() == [(fatal, "none")]
+        assert connection.execute("select shard, measure from quarantine").fetchall() == [(fatal, "killed")]
     assert not out.with_name(out.name + ".shards").exists()
     assert crew.run(out).status == 6
     ended = crew.run(out, flags=("--workers", "2", "--retry-quarantined"), learn=False)
