@@ -68,6 +68,8 @@ def run(
         raise UsageRefusal(f"--name {name!r} is one name for {len(run_files)} runs", "command line", "name each in its run file")
     if shards is not None and workers is None and ray is None:
         raise UsageRefusal("--shards is where workers leave their shards", "command line", "add --workers N or --ray auto")
+    if ray is not None and not re.fullmatch(r"auto|([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", ray):
+        raise UsageRefusal(f"{ray!r} is no address of a Ray cluster", "--ray", "give auto, or host:port")
     chosen = [config.read(run_file, **given) for run_file in run_files]
     from extract.cluster import Cluster
     from extract.run import measure

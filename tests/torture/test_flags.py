@@ -39,6 +39,7 @@ SOUND: Fixed = {
     ("extract", "import-heads"): ["heads.csv", "--into", "c.duckdb", *_HEADS],
     ("extract", "import-counts"): ["counts.csv", "--into", "c.duckdb", *_COUNTS],
     ("extract", "bench"): ["--page", "nothing.json"],
+    ("extract", "bench-scale"): ["--page", "nothing.json"],
     ("extract", "acceptance"): ["--only", "small", "--small", "nowhere"],
     ("report", "check"): ["planted.duckdb", "nowhere"],
     ("report", "diff"): ["done.duckdb", "Toy", "Toy"],
