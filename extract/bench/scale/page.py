@@ -24,7 +24,7 @@ worker with its share. What a shard costs is the difference of a run of {many} s
 is left is the start: processes, Ray, loading and proving the model, the held-out windows, the last publishing. Processor time is that of
 every process, Ray's own included.
 
-| | processor time per shard | clock per shard | start, processor time | start, clock |
+| measured by | processor time per shard | clock per shard | start, processor time | start, clock |
 | --- | --- | --- | --- | --- |
 {workers}
 
