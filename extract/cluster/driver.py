@@ -153,7 +153,7 @@ class Driver:
             self._measure(hand, longest.run, longest.shard)
 
     def _is_late(self, hand: Hand) -> bool:
-        if hand.run is None or hand.shard is None or not hand.run.needs(hand.shard):
+        if hand.run is None or hand.shard is None or not hand.run.needs(hand.shard) or hand.shard in hand.run.fatal:
             return False
         usual = statistics.median(hand.run.took) if hand.run.took else 0.0
         return time.monotonic() - hand.since > max(LEAST, LONG * usual)
@@ -207,8 +207,9 @@ class Driver:
             raise EnvironmentRefusal(what, f"{RETRIES + 1} times in a row", fix) from error
         run, shard = hand.run, hand.shard
         hand.run, hand.shard = None, None
+        run.fatal.add(shard)
         if any(other.run is run and other.shard == shard for other in self.busy.values()):
-            # A second worker has it still.
+            # A second worker has it still, and is the last one to get it.
             return
         run.given_up(shard)
         if run.hopeless:

@@ -46,8 +46,9 @@ class Gathering:
             if manifest is not None:
                 discard(self._place, manifest)
         self._damaged: set[int] = set()
-        # Seconds that its shards took so far.
+        # Seconds that its shards took so far, and shards over which a worker was killed as often as it may be.
         self.took: list[float] = []
+        self.fatal: set[int] = set()
         self._readers, self._reading = ThreadPoolExecutor(_AHEAD), dict[int, Future[Measured]]()
         self.waiting = deque(shard for shard in job.missing if shard not in self._there)
 
