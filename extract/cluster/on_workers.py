@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from extract.cluster import Cluster
 from extract.cluster.driver import Driver
 from extract.cluster.gathering import Gathering
-from extract.cluster.progress import Progress, progress
+from extract.cluster.progress import progress
 from extract.cluster.session import Session, session
 from extract.database_file import check_space, to_publish
 from extract.interrupt import Stop
@@ -42,8 +42,7 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
             stack.callback(run.close)
             if run.found_before:
                 say(f"{run.job.config.name}: {run.found_before} shards were measured before and are taken as they are")
-        shown = stack.enter_context(progress(jobs))
-        driver = _driven(runs, store, cluster, shown)
+        driver = _driven(runs, store, cluster)
     refused = next((run.refused for run in runs if run.refused is not None), None)
     if refused is not None:
         # The others are whole, and would not be seen.
@@ -53,15 +52,21 @@ def measure_on_workers(jobs: Sequence[Job], store: Store, cluster: Cluster) -> W
     return Worked(tokens, tuple(driver.took), tuple(driver.commits), tuple(driver.loadings))
 
 
-def _driven(runs: list[Gathering], store: Store, cluster: Cluster, shown: Progress) -> Driver:
-    with Stop() as stop:
-        driver = Driver(runs, Session(0, 0, 0), store, stop, shown)
-        driver.commit_what_is_there()
-    # Also where a file of it was damaged, and its shard has to be measured again.
-    if not any(run.waiting for run in runs):
-        return driver
-    kind = "cuda" if any(run.job.row["device"] == "cuda" for run in runs) else "cpu"
-    with session(cluster, kind) as connected, Stop() as stop:
-        driver.session, driver.stop = connected, stop
-        driver.work()
+def _driven(runs: list[Gathering], store: Store, cluster: Cluster) -> Driver:
+    jobs = [run.job for run in runs]
+    kind = "cuda" if any(job.row["device"] == "cuda" for job in jobs) else "cpu"
+    with ExitStack() as stack:
+        # Where all is measured, whoever was to commit it was lost, and no worker is needed.
+        needed = any(run.waiting for run in runs)
+        connected = stack.enter_context(session(cluster, kind)) if needed else Session(0, 0, 0)
+        shown = stack.enter_context(progress(jobs))
+        with Stop() as stop:
+            driver = Driver(runs, connected, store, stop, shown)
+            driver.commit_what_is_there()
+        if any(run.waiting for run in runs) and not needed:
+            # But where a file of it was damaged.
+            driver.session = stack.enter_context(session(cluster, kind))
+        with Stop() as stop:
+            driver.stop = stop
+            driver.work()
     return driver

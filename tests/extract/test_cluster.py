@@ -451,6 +451,6 @@ def test_where_there_is_no_cluster_one_line_says_so_at_once(
     assert main(["run", file, "--out", str(out), "--ray", "127.0.0.1:1"]) == 5
     told = capfd.readouterr()
     assert told.out == ""
-    assert re.fullmatch(r"error: no Ray cluster at '127.0.0.1:1' \(--ray\); fix: .+\n", told.err), told.err
+    assert re.fullmatch(r"error: no Ray cluster at '127.0.0.1:1' \(.+\) \(--ray\); fix: .+\n", told.err), told.err
     # Ray tries for two minutes.
     assert time.monotonic() - began < 60
