@@ -48,8 +48,11 @@ def open_checkpoint(located: Located, window: int) -> Checkpoint:
 
 
 def shape_of(located: Located) -> families.HeadShape:
-    """The sizes that the configuration promises. Raises ModelRefusal for an architecture that cannot be measured."""
-    return _shape(_config(located), located)
+    """The sizes that the configuration promises, and the weights have. Raises ModelRefusal for what cannot be measured."""
+    config = _config(located)
+    shape = _shape(config, located)
+    check_sizes(config, shape, weights_of(located.weights), located.name)
+    return shape
 
 
 def _shape(config: "transformers.PreTrainedConfig", located: Located) -> families.HeadShape:
