@@ -53,7 +53,7 @@ def _measured(shards: int, quick: bool) -> dict[str, object]:
     dispatch = workers.dispatching(SIZES)
     few, many = QUICK_RUNS if quick else (workers.FEW, workers.MANY)
     two = workers.measure(few, many)
-    told, start, wall = (two[key] for key in ("few_told", "workers_start", "workers_wall"))
+    told, start, wall = (two[key] for key in ("many_told", "workers_start", "workers_wall"))
     if not (isinstance(told, dict) and isinstance(start, dict) and isinstance(wall, dict)):
         raise AssertionError("workers.measure gives a table for each of these")
     loading = max(told["loadings"])

@@ -51,8 +51,8 @@ the first shard, {commit} ms per commit of a shard, {dispatch} ms for the driver
 ({dispatches}). A killed worker is taken to need as long to come back as the first one to come. Assumed: {storage} s for a bucket to take
 a shard's files; kills per worker and hour as in the table.
 
-**Checked:** for the run of {checked} shards on two workers above, with constants taken from the run of {few}, it predicts
-{predicted} s; it took {measured} s ({apart}).
+**Checked:** for the run of {checked} shards on two workers above, from which the constants are, it predicts {predicted} s; it took
+{measured} s ({apart}).
 
 Each worker has {per_worker} windows to measure, in shards of one, eight or sixty-four windows.
 
