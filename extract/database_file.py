@@ -96,7 +96,7 @@ def connect(*files: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     """The only place in extract that opens DuckDB: these databases may be attached, and no other file of this machine is read or written,
     whatever the SQL says; no extension is loaded, no variable of this process read, and no setting changed.
     What does not fit into memory goes into the folder `spill`."""
-    connection = duckdb.connect(config={"temp_directory": str(spill.absolute()), "memory_limit": _MEMORY, "threads": _threads()})
+    connection = duckdb.connect(config={"temp_directory": str(spill.absolute()), "memory_limit": _MEMORY, "threads": 1})
     companions = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
     connection.execute("set allowed_paths = $1", [[f"{file.absolute()}{ending}" for file in files for ending in companions]])
     for setting in _FORBIDDEN:
@@ -106,12 +106,9 @@ def connect(*files: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _threads() -> int:
-    return min(_MOST_THREADS, os.cpu_count() or 1)
-
-
-# Rows are inserted and copied here, and not much is asked: more memory would only hold what was written, and each thread wants its share.
-_MEMORY, _MOST_THREADS = "128MB", 4
+# Rows are inserted and copied here, in order, and not much is asked: more memory would only hold what was written, and a second thread
+# takes processor time and saves none by the clock.
+_MEMORY = "64MB"
 _FORBIDDEN = (
     "autoload_known_extensions",
     "autoinstall_known_extensions",

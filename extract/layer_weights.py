@@ -3,17 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from extract import families, placement
 from extract.errors import ModelRefusal
 from extract.families import Family
+
+if TYPE_CHECKING:
+    # The driver of workers knows the measures, and no model: without transformers it takes 120 MB less.
+    from transformers import PreTrainedModel
 
 # Rows of the vocabulary that are multiplied at a time.
 _VOCABULARY = 8192
@@ -115,7 +118,7 @@ def layer_weights(family: Family, block: nn.Module, token_circuit: Callable[[], 
 _weights: "WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], list[LayerWeights]]]" = WeakKeyDictionary()
 
 
-def model_weights(model: PreTrainedModel, family: Family) -> list[LayerWeights]:
+def model_weights(model: "PreTrainedModel", family: Family) -> list[LayerWeights]:
     """Each layer's weights for the measures, worked out once per model, and again when its weights have changed."""
     state = tuple(number for p in model.parameters() for number in (p.data_ptr(), 0 if p.is_inference() else p._version))
     if model not in _weights or _weights[model][0] != state:
@@ -131,7 +134,7 @@ def _materialised_weights(family: Family, block: nn.Module, token_circuit: Calla
         return layer_weights(family, block, token_circuit)
 
 
-def _circuit_of(model: PreTrainedModel, family: Family) -> Callable[[], Float[Tensor, "d_model d_model"]]:
+def _circuit_of(model: "PreTrainedModel", family: Family) -> Callable[[], Float[Tensor, "d_model d_model"]]:
     """What works out a model's token circuit when it is asked for.
 
     Of modules and tensors, not of the model: a model that its own weights referred to would never be freed."""

@@ -22,7 +22,7 @@ from extract.measures import Measure
 from extract.migrate import can_migrate, migrate, migrating
 from extract.progress import say
 from extract.schema import SCHEMA, SCHEMA_VERSION, check_schema, tables_of
-from extract.wal import attach, log_of
+from extract.wal import attach, attach_work, log_of
 
 # DuckDB 2.0's own format cannot be opened by 1.x clients nor in the browser; this one can.
 STORAGE_VERSION = "v1.0.0"
@@ -76,7 +76,7 @@ class Store:
                 self.con.execute("detach work")
                 self.con.execute(f"attach {quoted(self.work)} as older")
                 self._say_migrated(self.work, migrate(self.con, self.work))
-                self.con.execute(f"attach {quoted(self.work)} as work")
+                attach_work(self.con, self.work)
             tables = tables_of(self.con, "work")
         # Under the working file's lock: of two processes that come at once, only one may put another file in the counters file's place.
         self._migrate_published()

@@ -187,3 +187,34 @@ def test_a_measure_means_one_thing_in_a_file(out: Path) -> None:
         assert store.measure_rows([Measure("m", "Other words", "share", 0.0, 1.0, "Said otherwise.", "Somewhere")]) == {}
         with pytest.raises(DatabaseRefusal, match="measure 'm' is in the file with another position_low"):
             store.measure_rows([Measure("m", "M", "share", 0.0, 1.0, "What it is.", "Somewhere", position_low=2)])
+
+
+def large(shard: int) -> dict[str, pa.Table]:
+    """A shard of GPT-2 xl's size: more rows than DuckDB puts into its log."""
+    sums = ShardSums(48, 25)
+    for number in range(11):
+        sums.add(f"m{number}", np.full((48, 25), 7), np.full((48, 25), float(shard)), np.ones((48, 25)))
+    return shard_rows("a", shard, 1, 7, sums)
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_large_shards_of_a_process_that_was_killed_are_there_whole_but_for_one_that_the_log_lost(out: Path, cut: int) -> None:
+    code = (
+        f"import os, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_store as t; s = t.Store(t.Path({str(out)!r}))\n"
+        "for shard in range(3): s.add(t.large(shard))\nos._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
+    log = out.with_name(out.name + ".work.wal")
+    # The rows themselves lie in the working file.
+    assert 0 < log.stat().st_size < 100_000
+    if cut:
+        os.truncate(log, log.stat().st_size - 1)
+    with Store(out) as store:
+        assert store.shards("a") == set(range(3 - cut))
+        counts = (
+            "select shard, count(*) as rows, min(total) = shard and max(total) = shard as own from shard_stat group by shard order by shard"
+        )
+        assert store.rows(counts) == [{"shard": shard, "rows": 13_200, "own": True} for shard in range(3 - cut)]
+        store.add(large(2 if cut else 3))
+        store.publish()
+    assert ask(out, "select count(*), sum(total) from shard_stat") == [(13_200 * (4 - cut), 13_200.0 * sum(range(4 - cut)))]
