@@ -2,7 +2,6 @@
 
 bench.json has a header and flat lists of records: `results` (times, ratios, memory; case "linear" for linearity) and `breakdown`."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +11,7 @@ from statistics import median
 import torch
 from transformers import PreTrainedModel
 
-from extract.bench import alone, breakdown, cases, machine, methods, tables, timing
+from extract.bench import alone, breakdown, cases, machine, methods, result_file, tables, timing
 from extract.bench.cases import Case
 from extract.errors import EnvironmentRefusal
 from extract.progress import say, waiting
@@ -58,14 +57,14 @@ def run(options: Options, out: Path) -> None:
     for record in _times(options):
         results.append(record)
         # After every step, so that an interruption leaves what was timed.
-        _write(out, found)
+        result_file.write(found, out)
     if options.device == "cpu" and options.memory:
         _add_memory(results, options)
         results += _linearity(options)
-        _write(out, found)
+        result_file.write(found, out)
     if options.device == "cpu" and "xl" in options.cases:
         parts += _breakdown(options)
-        _write(out, found)
+        result_file.write(found, out)
     print(tables.text(found))
     say(f"written: {out}")
 
@@ -161,11 +160,3 @@ def _breakdown(options: Options) -> Iterable[Record]:
         with waiting(f"milliseconds of {case.name}, {dtype}"):
             for part in breakdown.break_down(model, cases.windows(case, tokens, 1), options.rounds):
                 yield {"case": case.name, "dtype": dtype, "tokens": tokens} | part
-
-
-def _write(out: Path, found: Record) -> None:
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise EnvironmentRefusal(f"cannot be written: {error.strerror or error}", out.name, "choose another --out") from error

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from extract import config
-from extract.bench import machine
+from extract.bench import machine, result_file
 from extract.errors import UsageRefusal
 from extract.progress import say
 
@@ -34,9 +34,9 @@ def bench(
 ) -> None:
     """Time measuring beside a plain forward pass and beside other ways to the same numbers."""
     if page is not None:
-        from extract.bench.page import read, render
+        from extract.bench.page import KEYS, render
 
-        print(render(read(page), page.as_posix()), end="")
+        result_file.print_page(page, KEYS, "make bench", render)
         return
     machine.prepare()
     from extract.bench import benchmark, methods

@@ -1,16 +1,14 @@
 """The page on speed, from a bench.json: prose without a figure of its own, and the tables. The same file gives the same page."""
 
-import json
-from pathlib import Path
 from typing import cast
 
 from extract.bench import tables
-from extract.errors import UsageRefusal
+from extract.bench.result_file import measured_on
 
 _PROCESSOR_TIME = "Times are processor time of all threads, which neighbours on the machine disturb less than the clock."
 _CLOCK = "Times are by the clock, the device waited for."
 _NO_CUDA = "No GPU was at hand when this was measured: the branch for CUDA has not been run. "
-_KEYS = ("machine", "versions", "results", "breakdown")
+KEYS = ("machine", "versions", "results", "breakdown")
 
 _TOP = """<!-- Generated: python -m extract bench --page {source} > docs/speed.md -->
 # Speed: where the milliseconds go
@@ -22,7 +20,7 @@ is formed within its round. {time}
 What is timed is the text itself. A run also makes one forward per held-out window for the heads' means, another for checks, and short ones
 over repeated random tokens; loading, the self-test and the weights' factors come once.
 
-Measured on {processor} ({cores} cores, {threads} threads, {memory} GiB, {system}; load {load} at the start{busy}) with {versions}.
+{measured_on}
 
 - **plain** – the model's own forward with its own attention kernel, without the output embedding: the limit.
 - **headcount** – the measures on natural text, their sums and histograms, but for effective keys, deviation and examples, which have lines
@@ -83,32 +81,14 @@ out, and that is said.
 """
 
 
-def read(path: Path) -> dict[str, object]:
-    """A bench.json. Raises UsageRefusal for anything else."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageRefusal(f"{path.name} cannot be read as JSON", "--page", "give the file that make bench wrote") from error
-    if not isinstance(found, dict) or any(key not in found for key in _KEYS):
-        raise UsageRefusal(f"{path.name} is no result of make bench", "--page", "give the file that make bench wrote")
-    return cast(dict[str, object], found)
-
-
 def render(found: dict[str, object], source: str) -> str:
     """The page in Markdown; `source` is the path that its first line names."""
-    machine, versions = (cast(dict[str, object], found[key]) for key in ("machine", "versions"))
+    machine = cast(dict[str, object], found["machine"])
     timed = tables.timed(found)
     shown = {
         "source": source,
         "time": _CLOCK if machine["device"] != "cpu" else _PROCESSOR_TIME,
-        "processor": machine["processor"],
-        "cores": machine["cores"],
-        "threads": machine["torch_threads"],
-        "memory": f"{float(str(machine['memory_bytes'])) / 2**30:.0f}",
-        "system": machine["system"],
-        "load": " · ".join(str(part) for part in cast(list[float], machine["load_average"])),
-        "busy": ", **busy with something else: rough figures**" if machine["busy"] else "",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version is not None),
+        "measured_on": measured_on(found),
         "rounds": " or ".join(sorted({str(record["rounds"]) for record in timed})),
     }
     batch = " or ".join(sorted({f"{int(str(r['tokens'])) * int(str(r['batch'])):,}" for r in timed}))

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from extract import measures
 from extract.__main__ import main
 from extract.attention import measure_windows, visit_layers
-from extract.bench import alone, benchmark, breakdown, cases, machine, methods, page, tables, timing
+from extract.bench import alone, benchmark, breakdown, cases, machine, methods, page, result_file, tables, timing
 from extract.bench.cases import Case
 from extract.bench.timing import Sample
 from extract.errors import EnvironmentRefusal, UsageRefusal
@@ -147,7 +147,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_results_are_easy_to_query(bench: Path) -> None:
-    found = page.read(bench)
+    found = result_file.read(bench, page.KEYS, "make bench")
     assert {"processor", "cores", "torch_threads", "load_average", "busy", "omp_wait_policy"} <= set(found["machine"])
     assert found["versions"]["torch"] == torch.__version__
     assert [record["method"] for record in found["results"]] == ["plain", "headcount", "eager"]
@@ -160,7 +160,7 @@ def test_the_results_are_easy_to_query(bench: Path) -> None:
 
 
 def test_the_page_shows_every_record_and_a_changed_figure_changes_it(bench: Path) -> None:
-    found = page.read(bench)
+    found = result_file.read(bench, page.KEYS, "make bench")
     before = page.render(found, "x.json")
     assert before.startswith("<!-- Generated: python -m extract bench --page x.json > docs/speed.md -->\n")
     for record in found["results"]:
@@ -184,8 +184,8 @@ def test_the_page_shows_every_record_and_a_changed_figure_changes_it(bench: Path
 def test_the_page_in_the_docs_is_that_of_the_committed_results() -> None:
     source = Path("docs/data/bench.json")
     shown = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
-    assert shown == page.render(page.read(ROOT / source), source.as_posix())
-    assert tables.text(page.read(ROOT / source)).count("| headcount, all") >= 1
+    assert shown == page.render(result_file.read(ROOT / source, page.KEYS, "make bench"), source.as_posix())
+    assert tables.text(result_file.read(ROOT / source, page.KEYS, "make bench")).count("| headcount, all") >= 1
 
 
 @pytest.mark.slow
@@ -226,7 +226,7 @@ def test_what_cannot_be_timed_is_refused_in_one_line(flags: list[str], said: str
 def test_a_file_that_is_no_benchmark_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps({"results": []}))
     with pytest.raises(UsageRefusal, match=r"other\.json is no result of make bench"):
-        page.read(tmp_path / "other.json")
+        result_file.read(tmp_path / "other.json", page.KEYS, "make bench")
 
 
 def test_a_missing_gpu_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extract.bench import result_file
 from extract.bench.scale import merging, page
 from extract.bench.scale.simulation import Constants, of_windows, simulate, table
 from extract.errors import UsageRefusal
@@ -74,11 +75,11 @@ def test_a_table_has_a_row_for_each_number_of_workers_and_size_of_shards() -> No
 def test_the_page_in_the_docs_is_that_of_the_committed_results() -> None:
     source = Path("docs/data/scale.json")
     shown = (ROOT / "docs" / "scale-measured.md").read_text(encoding="utf-8")
-    assert shown == page.render(page.read(ROOT / source), source.as_posix())
+    assert shown == page.render(result_file.read(ROOT / source, page.KEYS, "make bench-scale"), source.as_posix())
 
 
 def test_figures_of_the_page_are_those_of_the_results_and_the_simulation_is_what_the_code_gives() -> None:
-    found = page.read(ROOT / "docs" / "data" / "scale.json")
+    found = result_file.read(ROOT / "docs" / "data" / "scale.json", page.KEYS, "make bench-scale")
     shown = page.render(found, "x.json")
     assert f"**Overhead of the workers: {100 * found['workers']['overhead']:+.1f} % of processor time.**" in shown
     assert f"{1000 * statistics.mean(found['merging'][0]['seconds_per_shard']):.1f} ms" in shown
@@ -97,4 +98,4 @@ def test_another_file_is_no_result(tmp_path: Path) -> None:
     for text in ("{", json.dumps({"machine": {}}), "[]"):
         other.write_text(text, encoding="utf-8")
         with pytest.raises(UsageRefusal, match=r"--page"):
-            page.read(other)
+            result_file.read(other, page.KEYS, "make bench-scale")

@@ -1,13 +1,12 @@
 """`python -m extract bench-scale`: what many workers cost. Nothing here loads torch before the environment is set for it."""
 
-import json
 import statistics
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from extract.bench import machine
+from extract.bench import machine, result_file
 from extract.errors import EnvironmentRefusal
 from extract.progress import say
 
@@ -30,17 +29,16 @@ def bench_scale(
 ) -> None:
     """Time merging, two workers beside the plain loop, and what Ray takes; simulate more workers with what was measured."""
     if page is not None:
-        from extract.bench.scale.page import read, render
+        from extract.bench.scale.page import KEYS, render
 
-        print(render(read(page), page.as_posix()), end="")
+        result_file.print_page(page, KEYS, "make bench-scale", render)
         return
     machine.prepare()
     try:
         found = _measured(shards or (QUICK_SHARDS if quick else SHARDS), quick)
     except ModuleNotFoundError as error:
         raise EnvironmentRefusal(f"{error.name} is not installed", "Python environment", "pip install -e '.[bench]'") from error
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    result_file.write(found, out)
     say(f"written to {out}")
 
 

@@ -4,7 +4,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +36,15 @@ def measure(shards: int, histograms: bool = False) -> dict[str, object]:
     `histograms` adds a filled one to each shard."""
     with tempfile.TemporaryDirectory(prefix="headcount-merging-") as folder:
         out, place = Path(folder) / "counters.duckdb", str(Path(folder) / "shards")
-        with Store(out) as store:
+        # By another process: what writing takes is no part of what merging does.
+        with Store(out) as store, ProcessPoolExecutor(1, get_context("spawn")) as writer:
             job = _job(shards)
             gathering, seconds, processor, size = Gathering(job, place, store), [], [], 0
             with bar("merging synthetic shards,", shards, 0) as advance:
                 for first in range(0, shards, CHUNK):
                     # Of all shards as many are written as one chunk: nothing of the writing is timed.
-                    for manifest in _written(job, place, range(first, min(first + CHUNK, shards)), histograms):
+                    chunk = range(first, min(first + CHUNK, shards))
+                    for manifest in writer.submit(_write, job, place, chunk, histograms).result():
                         gathering.arrived(manifest)
                         size = manifest.bytes
                     started, cpu = time.perf_counter(), time.process_time()
@@ -72,10 +75,10 @@ def _job(shards: int) -> Job:
     return Job(config, Located(Path(), "synthetic", None, (), "0" * 64, None), row, False, tuple(range(shards)))
 
 
-def _written(job: Job, place: str, shards: range, histograms: bool) -> Iterator[Manifest]:
+def _write(job: Job, place: str, shards: range, histograms: bool) -> list[Manifest]:
     there, draw = storage(place, run_key(job)[:16]), np.random.default_rng(shards.start)
     findings = Findings(SHAPE, None, "synthetic", "synthetic", WINDOWS, ())
-    names, scored = measures.names()[:MEASURES], WINDOWS * (job.config.window - 1)
+    names, scored, manifests = measures.names()[:MEASURES], WINDOWS * (job.config.window - 1), []
     for shard in shards:
         sums = ShardSums(SHAPE.layers, SHAPE.heads)
         for name in names:
@@ -84,7 +87,8 @@ def _written(job: Job, place: str, shards: range, histograms: bool) -> Iterator[
         if histograms:
             sums.add_histogram("relative_norm", draw.integers(1, 100, (SHAPE.layers, SHAPE.heads, BINS)))
         rows = shard_rows(job.config.name, shard, WINDOWS, scored, sums)
-        yield leave(there, shard_key(job, shard), Measured(shard, scored, 0.0, findings, rows))
+        manifests.append(leave(there, shard_key(job, shard), Measured(shard, scored, 0.0, findings, rows)))
+    return manifests
 
 
 def _remove(place: str, job: Job) -> None:

@@ -1,20 +1,19 @@
 """The page on what many workers cost, from a scale.json: prose without a figure of its own, and tables."""
 
-import json
 import statistics
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from extract.errors import UsageRefusal
+from extract.bench.result_file import measured_on
 
-_BELOW = " Below zero: a process with one thread wastes less than one with two, and that is more than Ray, files and merging take."
-_KEYS = ("machine", "versions", "merging", "workers", "dispatch", "constants", "check", "assumed", "simulation")
+_BELOW = " Below zero: the workers, Ray included, took less in all than the one process with as many threads."
+KEYS = ("machine", "versions", "merging", "workers", "dispatch", "constants", "check", "assumed", "simulation")
 
 _PAGE = """<!-- Generated: python -m extract bench-scale --page {source} > docs/scale-measured.md -->
 # At scale: measured, and simulated
 
 What [many workers](scale.md) cost was measured on one machine with two of them; what more would do is a simulation with the constants
-that were measured. Measured on {processor} ({cores} cores, {memory} GiB; load {load} at the start{busy}) with {versions}.
+that were measured.
+{measured_on}
 No GPU and no second machine were at hand. `make bench-scale` makes the results anew.
 
 ## Two workers beside one process
@@ -75,31 +74,15 @@ most that were there at once and had to wait for an earlier shard.
 """
 
 
-def read(path: Path) -> dict[str, Any]:
-    """A scale.json. Raises UsageRefusal for anything else."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageRefusal(f"{path.name} cannot be read as JSON", "--page", "give the file that make bench-scale wrote") from error
-    if not isinstance(found, dict) or any(key not in found for key in _KEYS):
-        raise UsageRefusal(f"{path.name} is no result of make bench-scale", "--page", "give the file that make bench-scale wrote")
-    return cast(dict[str, Any], found)
-
-
 def render(found: dict[str, Any], source: str) -> str:
     """The page in Markdown; `source` is the path that its first line names."""
-    machine, two, constants, check = (found[key] for key in ("machine", "workers", "constants", "check"))
+    two, constants, check = (found[key] for key in ("workers", "constants", "check"))
     commit, merging = constants["commit"], found["merging"]
     limits = " and ".join(f"{workers} workers {workers * commit:.1f} s" for workers in (64, 512))
     dispatches = ", ".join(f"{float(seconds) * 1000:.1f} with {size} calls in flight" for size, seconds in found["dispatch"].items())
     return _PAGE.format(
         source=source,
-        processor=machine["processor"],
-        cores=machine["cores"],
-        memory=f"{machine['memory_bytes'] / 2**30:.0f}",
-        load=" · ".join(str(part) for part in machine["load_average"]),
-        busy=", **busy with something else: rough figures**" if machine["busy"] else "",
-        versions=", ".join(f"{name} {version}" for name, version in found["versions"].items() if version is not None),
+        measured_on=measured_on(found),
         threads=two["threads"],
         few=two["few"],
         many=two["many"],
