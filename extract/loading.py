@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 EMPTY_BYTES = 16 * 2**20
 BYTES = 5000
 EXAMPLE_BYTES = 200
-# Bytes of the file that a worker leaves, per head.
-FILE_BYTES = 6000
+# Bytes of the file that a worker leaves, per head: its sums, and its examples. Twice what the embedded model's take, of eight windows each.
+FILE_BYTES, FILE_EXAMPLE_BYTES = 1400, 5000
 
 Windows = Int64[np.ndarray, "windows window"]
 
@@ -56,7 +56,7 @@ class Loaded:
 
 
 def load(config: RunConfig, located: Located, row: dict[str, object], warm: Loaded | None = None) -> Loaded:
-    """Read the text, load the model and prove it; `row` says what the run is known by. The model of `warm` is taken where it is the same.
+    """Read the text, load the model and prove it; `row` says what the run is known by. `warm`, from `if_same`, has its model already.
 
     Raises a Refusal of what cannot be used, before the model is loaded wherever that can be told before."""
     from extract import checkpoint, repeated
@@ -68,22 +68,22 @@ def load(config: RunConfig, located: Located, row: dict[str, object], warm: Load
     if text.sha256 != row["corpus_sha256"]:
         raise CorpusRefusal("the text changed while it was read", text.name, "run the same command again")
     windows = _cut(config, opened, text, config.calibration_windows)
-    if warm is None or not same_model(warm, config, located):
+    if warm is None:
         check_unchanged(located)
     with waiting(f"loading and checking {located.name}"):
-        if warm is not None and same_model(warm, config, located):
-            model = warm.model
-        else:
-            model = checkpoint.load(opened, config.dtype, str(row["device"]), config.device_map)
+        model = checkpoint.load(opened, config.dtype, str(row["device"]), config.device_map) if warm is None else warm.model
         with failures_told(), must_fit():
             kernel = self_test(model, to_tensor(windows.windows[:1]))
     return Loaded(config, opened, model, kernel, text, windows)
 
 
-def same_model(warm: Loaded, config: RunConfig, located: Located) -> bool:
-    """Whether a run's model is the one that is loaded."""
-    there, asked = warm.checkpoint.located, (located.folder, located.weights_sha256, config.dtype, config.device, config.device_map)
-    return (there.folder, there.weights_sha256, warm.config.dtype, warm.config.device, warm.config.device_map) == asked
+def if_same(loaded: Loaded | None, config: RunConfig, located: Located) -> Loaded | None:
+    """What is loaded, where a run's model is the same: another one goes before the next is loaded, for there may be room for one only."""
+    if loaded is None:
+        return None
+    there, asked = loaded.checkpoint.located, (located.folder, located.weights_sha256, config.dtype, config.device, config.device_map)
+    same = (there.folder, there.weights_sha256, loaded.config.dtype, loaded.config.device, loaded.config.device_map) == asked
+    return loaded if same else None
 
 
 def check_room(config: RunConfig, located: Located, out: Path, shards: int) -> None:
@@ -97,7 +97,8 @@ def room(config: RunConfig, located: Located, shards: int, files: bool = False) 
 
     shape = shape_of(located)
     heads = shape.layers * shape.heads
-    return space(config, heads, shards) + (FILE_BYTES * heads * shards if files else 0)
+    file = FILE_BYTES + FILE_EXAMPLE_BYTES * config.examples
+    return space(config, heads, shards) + (file * heads * shards if files else 0)
 
 
 def space(config: RunConfig, heads: int, shards: int) -> int:

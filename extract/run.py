@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extract import quarantine
 from extract.cluster import Cluster
@@ -17,6 +18,9 @@ from extract.job import Job, check_names, plan
 from extract.next_command import typed
 from extract.progress import bar, say
 from extract.store import Store
+
+if TYPE_CHECKING:
+    from extract.replica import Replica
 
 PUBLISH_EVERY = 60.0
 
@@ -70,7 +74,7 @@ def _measure_missing(jobs: Sequence[Job], store: Store, stop: Stop, cluster: Clu
         from extract.cluster.on_workers import measure_on_workers
 
         return measure_on_workers(jobs, store, cluster).tokens
-    return {job.config.name: _measure_here(job, store, stop) for job in jobs}
+    return _measure_here(jobs, store, stop)
 
 
 def _forget(complete: Sequence[Job], store: Store, cluster: Cluster | None) -> None:
@@ -88,15 +92,26 @@ def _forget(complete: Sequence[Job], store: Store, cluster: Cluster | None) -> N
     cluster.tidy(store.out)
 
 
-def _measure_here(job: Job, store: Store, stop: Stop) -> int:
-    """The plain loop: one shard after the other in this process; gives the tokens scored."""
-    from extract.loading import check_room, load
-    from extract.merging import Merger
+def _measure_here(jobs: Sequence[Job], store: Store, stop: Stop) -> dict[str, int]:
+    """One run after the other in this process; a model that the next one measures too stays loaded. Gives the tokens scored per run."""
+    from extract.loading import Loaded, check_room, if_same, load
     from extract.replica import Replica
 
-    config = job.config
-    check_room(config, job.located, store.out, len(job.missing))
-    replica, merger, tokens = Replica(load(config, job.located, job.row), job.batch), Merger(job, store), 0
+    tokens: dict[str, int] = {}
+    loaded: Loaded | None = None
+    for job in jobs:
+        check_room(job.config, job.located, store.out, len(job.missing))
+        loaded = if_same(loaded, job.config, job.located)
+        loaded = load(job.config, job.located, job.row, loaded)
+        tokens[job.config.name] = _loop(job, Replica(loaded, job.batch), store, stop)
+    return tokens
+
+
+def _loop(job: Job, replica: "Replica", store: Store, stop: Stop) -> int:
+    """The plain loop: one shard after the other; gives the tokens scored."""
+    from extract.merging import Merger
+
+    config, merger, tokens = job.config, Merger(job, store), 0
     with bar(f"measuring {config.name}, windows", config.windows, config.windows - job.windows_of(job.missing)) as advance:
         for shard in job.missing:
             measured = replica.measure(shard)

@@ -136,7 +136,7 @@ class Driver:
 
     def _measure(self, hand: Hand, run: Gathering, shard: int) -> None:
         hand.run, hand.shard, hand.since = run, shard, time.monotonic()
-        self.busy[hand.actor.measure.remote(run.task, shard)] = hand
+        self.busy[hand.actor.measure.remote(run.task, shard, run.keys[shard])] = hand
 
     def _second(self, hand: Hand) -> None:
         """Give the shard that has been out longest to this worker too, if that is far longer than others of its run took."""

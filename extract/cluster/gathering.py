@@ -26,20 +26,20 @@ _AHEAD = 4
 
 class Gathering:
     """One run. `tokens` and `shards` count what was committed, `refused` is why no more of it is measured, `model` what a worker
-    keeps for a run of the same."""
+    keeps for a run of the same, `keys` those of its missing shards."""
 
     def __init__(self, job: Job, place: str, store: Store) -> None:
         where = (absolute(place), run_key(job)[:16])
-        keys = {shard: shard_key(job, shard) for shard in job.missing}
+        self.keys = {shard: shard_key(job, shard) for shard in job.missing}
         self.job, self.tokens, self.shards = job, 0, 0
         self.refused: Exception | None = None
         self.model = (job.located.folder, job.located.weights_sha256, job.config.dtype, job.row["device"], job.config.device_map)
-        self.task = Task(job.worker_config, job.row, job.batch, job.located.weights_sha256, keys, where)
+        self.task = Task(job.worker_config, job.row, job.batch, job.located.weights_sha256, where)
         self._place, self._merger = storage(*where), Merger(job, store)
         check_place(self._place, place)
         self._order = deque(job.missing)
         # What a driver that was lost had got from its workers.
-        self._there: dict[int, Manifest | None] = dict(found(self._place, keys))
+        self._there: dict[int, Manifest | None] = dict(found(self._place, self.keys))
         # What is to be measured again is not taken from there.
         for row in store.quarantined(job.config.name):
             manifest = self._there.pop(int(str(row["shard"])), None)

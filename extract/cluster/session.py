@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ RETRIES = 3
 _OBJECT_STORE = 80 * 2**20
 # Seconds in which a machine of the cluster must answer.
 _REACHED = 10.0
+# Seconds between looks at whether Ray has ended.
+_LOOK = 0.01
 
 
 @dataclass(frozen=True)
@@ -55,31 +58,56 @@ def session(cluster: Cluster, kind: str) -> Iterator[Session]:
     """Connect to Ray for workers on `kind`, cpu or cuda. Raises EnvironmentRefusal where there is no such cluster, or no GPU in it."""
     # Before Ray is told of anything: it would report its use to its makers.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    term = signal.getsignal(signal.SIGTERM)
     with _connected(cluster):
-        # Ray puts a handler of its own in place, which ends the process at once.
-        signal.signal(signal.SIGTERM, term)
         yield _sized(cluster, kind)
+
+
+def _begin(**how: object) -> None:
+    """ray.init. From its first line on, Ray's own handler for SIGTERM would end the process at once."""
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(logging_level="ERROR", log_to_driver=False, **how)
+    except SystemExit:
+        signal.signal(signal.SIGTERM, ours)
+        signal.raise_signal(signal.SIGTERM)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, ours)
+
+
+def _end() -> None:
+    """ray.shutdown. Early on, and for good, it gives SIGTERM its default action, at once; who has set a handler does not learn of it."""
+    ours, ending = signal.getsignal(signal.SIGTERM), threading.Thread(target=ray.shutdown)
+    interrupted: KeyboardInterrupt | None = None
+    ending.start()
+    while ending.is_alive():
+        try:
+            ending.join(_LOOK)
+            signal.signal(signal.SIGTERM, ours)
+        except KeyboardInterrupt as error:
+            interrupted = error
+    signal.signal(signal.SIGTERM, ours)
+    if interrupted is not None:
+        raise interrupted
 
 
 @contextlib.contextmanager
 def _connected(cluster: Cluster) -> Iterator[None]:
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     with contextlib.ExitStack() as stack:
         if cluster.ray is None:
             folder = stack.enter_context(_folder())
             own = {"num_cpus": max(_cores(), cluster.workers or 1), "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
-            stack.callback(ray.shutdown)
+            stack.callback(_end)
             try:
-                ray.init(address="local", _temp_dir=folder, **own, **quiet)
+                _begin(address="local", _temp_dir=folder, **own)
             except (OSError, ValueError, RuntimeError) as error:
                 fix = "see that /dev/shm has room and ports are free, or leave --workers out"
                 raise EnvironmentRefusal(f"Ray cannot be started: {_first_line(error)}", "--workers", fix) from error
         else:
-            stack.callback(ray.shutdown)
+            stack.callback(_end)
             try:
                 _reach(cluster.ray)
-                ray.init(address=cluster.ray, **quiet)
+                _begin(address=cluster.ray)
             except (OSError, OverflowError, ValueError, RuntimeError) as error:
                 fix = "start one with ray start --head, correct the address, or use --workers for this machine alone"
                 raise EnvironmentRefusal(f"no Ray cluster at {cluster.ray!r} ({_first_line(error)})", "--ray", fix) from error

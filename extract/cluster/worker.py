@@ -18,19 +18,18 @@ from extract.cluster.storage import storage
 from extract.config import RunConfig
 from extract.errors import EnvironmentRefusal
 from extract.identity import describe, known_by
-from extract.loading import Loaded, load, same_model
+from extract.loading import Loaded, if_same, load
 from extract.replica import Replica
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run as workers are told of it. `row` is its row in table run, `keys` the keys of its shards, `place` where they leave them."""
+    """A run as workers are told of it. `row` is its row in table run, `place` where they leave shards."""
 
     config: RunConfig
     row: dict[str, object]
     batch: int
     weights_sha256: str
-    keys: dict[int, str]
     place: tuple[str, ...]
     pyarrow: str = pa.__version__
 
@@ -68,8 +67,8 @@ class Worker:
         warnings = tuple(line for line in told.getvalue().splitlines() if line.startswith("warning:"))
         return Opened(time.monotonic() - started, warnings)
 
-    def measure(self, task: Task, shard: int) -> Manifest:
-        """Measure one shard and leave it; gives its manifest. Loads the run where this process has been started again since."""
+    def measure(self, task: Task, shard: int, key: str) -> Manifest:
+        """Measure one shard and leave it under its key. Loads the run where this process has been started again since."""
         self.open(task)
         if self._replica is None:
             raise AssertionError("a run that has been opened has a replica")
@@ -80,16 +79,14 @@ class Worker:
                 # What has failed once fails for good in this process; Ray starts another, and hands it the shard.
                 os._exit(1)
             raise
-        return leave(storage(*task.place), task.keys[shard], measured)
+        return leave(storage(*task.place), key, measured)
 
     def _open(self, task: Task) -> None:
         config = task.config
         located = locate(config.model, config.revision, task.weights_sha256)
         _check_same(task, describe(config, located, corpus.identify(config.corpus, config.max_line_bytes), device.resolve(config.device)))
         self._run = self._replica = None
-        # Another model goes first: there may be room for one only.
-        if self._loaded is not None and not same_model(self._loaded, config, located):
-            self._loaded = None
+        self._loaded = if_same(self._loaded, config, located)
         self._loaded = load(config, located, task.row, self._loaded)
         self._replica, self._run = Replica(self._loaded, task.batch), task.place
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from stores import gcs, open_place, place, s3  # noqa: F401
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb

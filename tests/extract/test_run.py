@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 import torch
 
-from extract import passes
+from extract import checkpoint, passes
 from extract.attention import measure_windows
 from extract.config import RunConfig
 from extract.interrupt import Interrupted, Stop
@@ -183,3 +184,17 @@ def test_the_batch_is_halved_until_it_fits_and_recorded(
     whole = out.with_name("whole.duckdb")
     measure(RunConfig(**{**vars(halved), "batch": 2}), whole)
     assert ask(out, "from example order by all") == ask(whole, "from example order by all")
+
+
+def test_runs_one_after_the_other_load_a_model_that_they_share_once_and_measure_the_same(
+    config: RunConfig, out: Path, tmp_path: Path, make_checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(config, name="Other", model=str(make_checkpoint("llama", "other-model")))
+    runs = [config, replace(config, name="Shorter", window=16), other, replace(config, name="Again")]
+    for run in runs:
+        measure(run, tmp_path / "apart.duckdb")
+    loaded, real = [], checkpoint.load
+    monkeypatch.setattr(checkpoint, "load", lambda opened, *rest: loaded.append(opened.located.name) or real(opened, *rest))
+    measure(runs, out)
+    assert loaded == ["toy-model", "other-model", "toy-model"]
+    assert contents(out) == contents(tmp_path / "apart.duckdb")
