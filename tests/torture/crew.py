@@ -185,13 +185,3 @@ def spoil(checkpoint: Path) -> Path:
     tensors["transformer.h.0.mlp.c_fc.bias"] = np.full_like(tensors["transformer.h.0.mlp.c_fc.bias"], np.nan)
     save_file(tensors, weights, metadata={"format": "pt"})
     return checkpoint
-
-
-def attempt(record: Callable[[str, str], None], what: str, trial: Callable[[], str]) -> str | None:
-    """One trial, counted; gives what it found, where it found something."""
-    try:
-        record(what, trial())
-    except Difference as found:
-        record(what, "LOST, torn or left behind")
-        return f"{what}: {found}"
-    return None

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from crew import Crew, Hunter, Losing, attempt, check_gone, manifests, title
+from crew import SHARDS, Crew, Hunter, Losing, check_gone, manifests, title
 from kill_toy import KILLED
-from trials import Difference, Ended, check_told
+from trials import Difference, Ended, attempt, check_told
 
 Record = Callable[[str, str], None]
 SEED = 20260
@@ -26,7 +26,8 @@ def needs_whole(whole: bool) -> None:
 @pytest.mark.parametrize("number", [1, 2])
 def test_workers_come_to_the_tables_of_the_plain_loop(crew: Crew, number: int, whole: bool, record: Record) -> None:
     needs_whole(whole)
-    crew.resume(crew.fresh(f"workers-{number}"), flags=("--workers", str(number)))
+    there = crew.resume(crew.fresh(f"workers-{number}"), flags=("--workers", str(number)))
+    assert there == {("shard", shard) for shard in range(SHARDS)}
     record(f"{number} worker{'s' * (number > 1)}, undisturbed", SAME)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from crew import Crew, Hunter, Losing, attempt, check_gone, make_model, make_run, make_text, manifests, planted, spoil, workers
+from crew import Crew, Hunter, Losing, check_gone, make_model, make_run, make_text, manifests, planted, spoil, workers
 from kill_toy import KILLED
-from trials import Ended, ForkServer, compare
+from trials import Ended, ForkServer, attempt, compare
 
 Record = Callable[[str, str], None]
 SEED = 20260

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from kill_toy import KILLED, Toy
-from trials import Difference, after, when
+from trials import after, attempt, when
 
 Record = Callable[[str, str], None]
 # That of conftest.py, which cannot be imported by its name: there are several.
@@ -20,16 +20,6 @@ SEED = 20260
 TITLE = "Processes that are killed"
 RESUMED = "nothing lost or torn; resumed to the same tables"
 TABLE = Path(__file__).parents[2] / "runs" / "gpt2-xl-published-counts.csv"
-
-
-def attempt(record: Record, what: str, trial: Callable[[], str]) -> str | None:
-    """One trial, counted; gives what it found, where it found something."""
-    try:
-        record(what, trial())
-    except Difference as found:
-        record(what, "LOST or torn")
-        return f"{what}: {found}"
-    return None
 
 
 def drawn_step(steps: list[str], draw: random.Random, *kinds: str) -> dict[str, object]:

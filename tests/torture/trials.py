@@ -144,7 +144,17 @@ def when(condition: Callable[[], bool]) -> Kill:
 
 
 class Difference(AssertionError):
-    """What a trial has found: rows lost, torn or changed."""
+    """What a trial has found: rows lost, torn or changed, processes left behind."""
+
+
+def attempt(record: Callable[[str, str], None], what: str, trial: Callable[[], str]) -> str | None:
+    """One trial, counted; gives what it found, where it found something."""
+    try:
+        record(what, trial())
+    except Difference as found:
+        record(what, "LOST, torn or left behind")
+        return f"{what}: {found}"
+    return None
 
 
 def check_told(ended: Ended, where: str) -> None:
