@@ -53,14 +53,18 @@
   const scheme = document.querySelector("input.md-option[data-md-color-scheme=" + document.body.dataset.mdColorScheme + "]");
   if (scheme && !document.querySelector("input.md-option:checked")) scheme.checked = true;
 
-  // The theme scrolls to where the way past the menu leads, but leaves the keyboard behind.
+  // The theme scrolls to where the way past the menu leads, but leaves the keyboard behind; and as it goes there in steps of its own, it would
+  // take the keyboard away again from whoever presses the next key at once. So the click is ours alone.
   document.addEventListener("click", function (event) {
     const skip = event.target instanceof Element && event.target.closest(".md-skip");
     const target = skip && document.getElementById(decodeURIComponent(skip.hash.slice(1)));
     if (!target) return;
+    event.preventDefault();
+    event.stopPropagation();
     target.tabIndex = -1;
-    target.focus();
-  });
+    target.focus({ preventScroll: true });
+    target.scrollIntoView();
+  }, true);
 
   document.querySelectorAll(".md-header__button[for=__drawer]").forEach(function (label) { asButton(label, "Menu"); });
   document.querySelectorAll(".md-header__button[for=__search]").forEach(function (label) { asButton(label, "Search"); });
