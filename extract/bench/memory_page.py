@@ -96,7 +96,7 @@ def parts(found: Record) -> str:
     """A row per part, a column per batch."""
     batches = cast(dict[str, Record], found["parts"])
     rows = [[name, *(f"{_number(batch[name]) / 1e6:,.1f}" for batch in batches.values())] for name in next(iter(batches.values()))]
-    return _table(["Part", *(f"{batch} window{'s' if batch != '1' else ''}" for batch in batches)], rows)
+    return _table(["Part", *(f"{batch} window{'s' if batch != '1' else ''}" for batch in batches)], "Part", rows)
 
 
 def gpus(found: Record) -> str:
@@ -111,7 +111,7 @@ def gpus(found: Record) -> str:
             layers = " + ".join(str(gpu["layers"]) for gpu in cast(list[Record], devices))
             each = [fullest[name] for name in ("weights", "kept", "work")]
             rows.append([number, batch, layers, *map(_giga, each), _giga(sum(map(_number, each)))])
-    return _table(["GPUs", "Windows", "Layers on each", "Weights", "Kept", "For a while", "Together"], rows)
+    return _table(["GPUs", "Windows", "Layers on each", "Weights", "Kept", "For a while", "Together"], "Layers on each", rows)
 
 
 def checked(found: Record) -> str:
@@ -121,11 +121,13 @@ def checked(found: Record) -> str:
         counted, resident = _number(record["counted"]), _number(record["resident"])
         measured = [f"{counted / 1e6:,.1f}", f"{resident / 1e6:,.1f}", f"{resident / counted:.2f}"]
         rows.append([str(record["batch"]), _STEPS[str(record["step"])], *measured])
-    return _table(["Windows", "Step", "Counted", "Resident", "Ratio"], rows)
+    return _table(["Windows", "Step", "Counted", "Resident", "Ratio"], "Step", rows)
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [heads, ["---"] * len(heads), *rows])
+def _table(heads: list[str], words: str, rows: list[list[str]]) -> str:
+    """In Markdown; every column holds figures, set to the right, but that of `words`."""
+    sides = ["---" if head == words else "--:" for head in heads]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [heads, sides, *rows])
 
 
 def _number(value: object) -> int:

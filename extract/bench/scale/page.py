@@ -24,7 +24,7 @@ is left is the start: processes, Ray, loading and proving the model, the held-ou
 every process, Ray's own included.
 
 | measured by | processor time per shard | clock per shard | start, processor time | start, clock |
-| --- | --- | --- | --- | --- |
+| --- | --: | --: | --: | --: |
 {workers}
 
 **Overhead of the workers: {overhead} of processor time.**{below}
@@ -35,7 +35,7 @@ Synthetic shards of GPT-2 xl's shape, {heads} heads × {measures} measures, are 
 transaction each. With a histogram, every head has a hundred bins besides, which is more than a real shard has.
 
 | shards | rows of a shard | file | per shard, clock | per shard, processor | all of them | last publishing | memory at most |
-| --- | --- | --- | --- | --- | --- | --- | --- |
+| --: | --: | --: | --: | --: | --: | --: | --: |
 {merging}
 
 {linear} Publishing copies the whole database for readers; it is done when a minute has passed and ten times what the last one took.
@@ -56,7 +56,7 @@ a shard's files; kills per worker and hour as in the table.
 Each worker has {per_worker} windows to measure, in shards of one, eight or sixty-four windows.
 
 | workers | windows per shard | kills per worker, hour | shards | hours | efficiency | driver busy | files waiting | kills | given up |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |
 {simulation}
 
 *Efficiency*: of the workers' time, the share that went into shards that count, their loading and waiting left out. *Files waiting*: the
