@@ -18,7 +18,7 @@ from extract.cluster import Cluster
 from extract.cluster.gathering import Gathering
 from extract.cluster.session import RETRIES
 from extract.cluster.shard_files import leave, run_key, shard_key
-from extract.cluster.storage import storage
+from extract.cluster.storage import Storage, storage
 from extract.config import RunConfig
 from extract.errors import EnvironmentRefusal
 from extract.job import Job
@@ -28,10 +28,11 @@ from extract.run import measure
 from extract.store import Store
 
 ROOT = Path(__file__).parents[2]
+Gathered = tuple[Job, list[Measured], Path]
 
 
 @pytest.fixture(scope="module")
-def gathered(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> tuple[Job, list[Measured], Path]:
+def gathered(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Gathered:
     """The shards of a toy run, measured; and its tables from the plain loop."""
     folder = tmp_path_factory.mktemp("gathered")
     (folder / "text.txt").write_text(" ".join(random.Random(0).choices(["the", "river", "and", "of", "12"], k=900)), encoding="utf-8")
@@ -43,9 +44,13 @@ def gathered(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> 
         return *measured_shards(config, folder / "planned.duckdb"), folder / "plain.duckdb"
 
 
-def test_shards_are_committed_in_order_whatever_the_order_in_which_they_come(
-    gathered: tuple[Job, list[Measured], Path], tmp_path: Path
-) -> None:
+@pytest.fixture
+def left(gathered: Gathered, tmp_path: Path) -> Storage:
+    """Where workers leave the shards of the toy run."""
+    return storage(str(tmp_path / "shards"), run_key(gathered[0])[:16])
+
+
+def test_shards_are_committed_in_order_whatever_the_order_in_which_they_come(gathered: Gathered, tmp_path: Path) -> None:
     job, shards, plain = gathered
     numbers, expected = itertools.count(), tables(plain)
 
@@ -77,11 +82,8 @@ def test_shards_are_committed_in_order_whatever_the_order_in_which_they_come(
     arrive()
 
 
-def test_a_quarantined_shard_that_is_retried_is_not_taken_from_what_was_left(
-    gathered: tuple[Job, list[Measured], Path], tmp_path: Path
-) -> None:
+def test_a_quarantined_shard_that_is_retried_is_not_taken_from_what_was_left(gathered: Gathered, left: Storage, tmp_path: Path) -> None:
     job, shards, _ = gathered
-    left = storage(str(tmp_path / "shards"), run_key(job)[:16])
     with Store(tmp_path / "c.duckdb") as store:
         merger = Merger(job, store)
         merger.add(shards[0])
@@ -95,9 +97,7 @@ def test_a_quarantined_shard_that_is_retried_is_not_taken_from_what_was_left(
 
 
 @pytest.mark.slow
-def test_where_all_shards_are_there_and_one_is_damaged_workers_are_started_for_it(
-    gathered: tuple[Job, list[Measured], Path], tmp_path: Path
-) -> None:
+def test_where_all_shards_are_there_and_one_is_damaged_workers_are_started_for_it(gathered: Gathered, tmp_path: Path) -> None:
     job, shards, plain = gathered
     out = tmp_path / "c.duckdb"
     left = storage(f"{out}.shards", run_key(job)[:16])
@@ -114,10 +114,9 @@ def test_where_all_shards_are_there_and_one_is_damaged_workers_are_started_for_i
 
 
 def test_a_shard_that_nobody_came_to_the_end_of_is_quarantined_and_the_others_are_committed(
-    gathered: tuple[Job, list[Measured], Path], tmp_path: Path
+    gathered: Gathered, left: Storage, tmp_path: Path
 ) -> None:
     job, shards, plain = gathered
-    left = storage(str(tmp_path / "shards"), run_key(job)[:16])
     with Store(tmp_path / "c.duckdb") as store:
         run = Gathering(job, str(tmp_path / "shards"), store)
         run.given_up(0)
@@ -137,7 +136,7 @@ def test_a_shard_that_nobody_came_to_the_end_of_is_quarantined_and_the_others_ar
     assert there["run"] == expected["run"]
 
 
-def test_shards_of_which_none_can_be_measured_are_not_taken_for_faulty(gathered: tuple[Job, list[Measured], Path], out: Path) -> None:
+def test_shards_of_which_none_can_be_measured_are_not_taken_for_faulty(gathered: Gathered, out: Path) -> None:
     with Store(out) as store:
         run = Gathering(gathered[0], str(out.parent / "shards"), store)
         told = []
@@ -148,10 +147,9 @@ def test_shards_of_which_none_can_be_measured_are_not_taken_for_faulty(gathered:
 
 
 def test_a_damaged_file_is_measured_again_once_and_refused_when_it_is_damaged_again(
-    gathered: tuple[Job, list[Measured], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    gathered: Gathered, left: Storage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job, shards, _ = gathered
-    left = storage(str(tmp_path / "shards"), run_key(job)[:16])
     with Store(tmp_path / "c.duckdb") as store:
         run = Gathering(job, str(tmp_path / "shards"), store)
         for attempt in range(2):
