@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from browsing import Watched, fetch_console_engine, needs_browser, visiting
 from planting import ROOT, figures_of
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from serving import serving
 
 from report import console, console_files
@@ -62,6 +62,15 @@ def run(page: Page, sql: str) -> None:
 
 def ended(page: Page) -> None:
     page.locator(".console-table, .console-error pre").first.wait_for(timeout=FIRST)
+
+
+def engine_ended(page: Page) -> None:
+    """Wait until the engine's worker is gone: the theme tells of the new page, and the browser of a worker's end, once it is shown."""
+    for _ in range(100):
+        if not any("duckdb" in worker.url for worker in page.workers):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the engine still runs ten seconds after its page was left")
 
 
 def rows(page: Page) -> list[list[str]]:
@@ -235,12 +244,33 @@ def test_only_a_query_loads_the_engine_and_a_reader_may_leave_and_come_back(watc
     for number in ("3", "4"):
         run(page, f"select {number} as n")
         assert rows(page) == [[number]]
-        assert len(page.context.pages[0].workers) >= 1
+        assert any("duckdb" in worker.url for worker in page.workers)
         page.locator(".md-tabs__link", has_text="Figures").click()
         page.wait_for_url("**/figures/")
         expect(page.locator("#console-query")).to_have_count(0)
-        assert [worker.url for worker in page.workers if "duckdb" in worker.url] == []
+        engine_ended(page)
         page.goto(f"{address}console/")
+
+
+@needs_browser
+def test_an_engine_still_on_its_way_is_not_opened_for_a_reader_who_left(watched: Watched) -> None:
+    page = watched.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    held: list[Route] = []
+    page.route("**/console-engine.js", lambda route: held.append(route))
+    page.goto(f"{watched.address}console/")
+    page.locator("#console-query").fill("select 1 as one")
+    with page.expect_request("**/console-engine.js"):
+        page.keyboard.press("Control+Enter")
+    page.locator(".md-tabs__link", has_text="Figures").click()
+    page.wait_for_url("**/figures/")
+    expect(page.locator("#console-query")).to_have_count(0)
+    page.wait_for_timeout(500)
+    with page.expect_response("**/console-engine.js"):
+        held[0].continue_()
+    page.wait_for_timeout(1000)
+    assert [url for url in asked if "duckdb/" in url] == []
 
 
 @needs_browser

@@ -173,14 +173,10 @@
     return parts;
   }
 
-  function leave(parts) {
+  // A running query ends with its engine, also one that is still being fetched: the next one starts a new one.
+  function stop(parts) {
     if (parts.open) parts.open.close();
     parts.open = null;
-  }
-
-  // A running query ends with its engine: the next one starts a new one.
-  function stop(parts) {
-    leave(parts);
     parts.turn = null;
     parts.cancel.hidden = true;
     parts.progress.textContent = "";
@@ -247,7 +243,7 @@
     // A reader who leaves by instant navigation takes neither engine nor listeners along.
     const departure = window.document$ && window.document$.subscribe(function () {
       if (element.isConnected) return;
-      leave(parts);
+      stop(parts);
       watcher.disconnect();
       window.removeEventListener("hashchange", follow);
       departure.unsubscribe();
