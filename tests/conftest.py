@@ -3,13 +3,16 @@
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 from toy_checkpoint import save_checkpoint, save_tokenizer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # A busy machine is no fault of the code: examples are not timed.
 settings.register_profile("untimed", deadline=None)
@@ -37,6 +40,15 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Fingerprints are kept in a folder of the test's own."""
     monkeypatch.setenv("HEADCOUNT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """One browser for all tests of a process: those of pages, of a built site, and of hostile text."""
+    from chromium import running
+
+    with running() as found:
+        yield found
 
 
 @pytest.fixture

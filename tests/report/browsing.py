@@ -1,7 +1,6 @@
 """A site in a real browser: where it is served, and a visitor who keeps every complaint and may have had none."""
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,18 +9,14 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUM, NO_BROWSER
 from playwright.sync_api import Browser, Page, Request, Route
 
 from report import console_files
 from report.errors import EnvironmentRefusal
 from report.serve import Quiet
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None and os.environ.get("CI"):
-    raise RuntimeError("CI must look at the pages in a browser: apt-get install chromium")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; install it to test the pages in a browser")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 
 def fetch_console_engine() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from browsing import CHROMIUM, FLAGS, Watched, visiting
+from browsing import Watched, visiting
 from labelled_heads import add_detectors
 from planted_calibration import add_calibration
 from planted_examples import add_examples
 from planted_heads import add_planted_heads
 from planting import PLANTED, add_published_counts, figures_of, write_counters
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from report import figures
 from report.build import Built, build
@@ -78,15 +78,6 @@ def exemplary(planted_counters: Path, tmp_path_factory: pytest.TempPathFactory) 
             "update run set corpus_sha256 = repeat('2', 64), model = 'planted', corpus = 'code' where run_id = 'toy on code'"
         )
     return build(path, folder / "site", folder / "headcount.duckdb", figures_of(folder))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests of a process."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from browsing import Watched, needs_browser, served, visiting
 from planting import add_published_counts, figures_of, write_counters
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator, Page
 
 from report.build import Built, build
 
@@ -55,14 +55,20 @@ def test_no_page_complains_asks_another_host_or_overflows(watched: Watched) -> N
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), place
 
 
+def lead(page: Page, link: Locator, address: str) -> None:
+    """Follow a link until the page it leads to is there, which is a while after its address is."""
+    page.evaluate("document.querySelector('article').id = 'left-behind'")
+    link.click()
+    page.wait_for_url(address)
+    page.locator("#left-behind").wait_for(state="detached")
+
+
 def test_instant_navigation_keeps_the_charts_alive(watched: Watched) -> None:
     page = watched.visit("")
-    page.get_by_role("link", name="Read the whole figure").click()
-    page.wait_for_url("**/figures/toy/activation/")
+    lead(page, page.get_by_role("link", name="Read the whole figure"), "**/figures/toy/activation/")
     watched.settle()
     assert page.locator("article .chart-live svg").count() == page.locator("article figure.chart").count() > 0
-    page.locator(".md-tabs__link", has_text="Figures").click()
-    page.wait_for_url("**/figures/")
+    lead(page, page.locator(".md-tabs__link", has_text="Figures"), "**/figures/")
     watched.settle()
     assert page.locator("article .chart-live svg").count() == page.locator("article figure.chart").count() > 0
 

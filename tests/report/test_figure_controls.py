@@ -14,7 +14,7 @@ import pytest
 from browsing import Watched, needs_browser, served, visiting
 from planted_calibration import OWN, add_calibration
 from planting import PLANTED, figures_of, write_counters
-from playwright.sync_api import Browser, Locator, Page, Position
+from playwright.sync_api import Browser, Locator, Page, Position, expect
 from selectolax.lexbor import LexborHTMLParser
 
 from report import check, figure_controls, figures, publish
@@ -58,12 +58,19 @@ def bars(page: Page) -> dict[tuple[str, str], tuple[str, str, float]]:
 
 
 def move(page: Page, key: str) -> None:
+    """Move the threshold by a key, and wait until the chart has followed."""
     before = bars(page)
     page.get_by_role("slider", name="Threshold").press(key)
-    for _ in range(50):
-        if bars(page) != before:
+    drawn(page, lambda now: now != before)
+
+
+def drawn(page: Page, wanted: Callable[[dict[tuple[str, str], tuple[str, str, float]]], bool]) -> None:
+    """Wait until the live chart is drawn as wanted, for ten seconds."""
+    for _ in range(500):
+        if wanted(bars(page)):
             return
         page.wait_for_timeout(20)
+    raise AssertionError(f"after ten seconds the chart shows {bars(page)}")
 
 
 @needs_browser
@@ -83,8 +90,7 @@ def test_the_slider_moves_every_count_to_that_of_its_threshold_and_back(watched:
     assert [text for text in printed if text.endswith("%")] == ["100.0 %"] * 4
     first(page).get_by_role("button", name="Back to 0.5").click()
     page.wait_for_function("document.querySelector('figure.chart .figure-told').textContent === 'At a ratio of 0.5'")
-    page.wait_for_timeout(100)
-    assert bars(page) == own
+    drawn(page, lambda now: now == own)
 
 
 @needs_browser
@@ -172,8 +178,7 @@ def test_at_a_moved_threshold_the_heads_are_those_of_that_threshold(watched: Wat
     assert "6 heads, 100.0 % of the range, at a ratio of 0.459" in panel.inner_text()
     assert panel.locator("a").all_text_contents() == ["L0H0", "L0H1", "L0H2", "L1H0", "L1H1", "L1H2", "All in the table"]
     move(page, "ArrowRight")
-    page.wait_for_timeout(50)
-    assert "4 heads, 66.7 % of the range" in panel.inner_text()
+    expect(panel).to_contain_text("4 heads, 66.7 % of the range")
 
 
 @needs_browser

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUM, NO_BROWSER
 from kinds import kinds
 from playwright.sync_api import Browser
 from serving import serving
-from visiting import CHROMIUM, NO_BROWSER, WIDE, Visitor, browsing, visiting
+from visiting import WIDE, Visitor, visiting
 
 NO_SITE = "no built site was named: pytest tests/site --site site, or make publish-check"
 NODE_MODULES = Path(__file__).parent / "node_modules"
@@ -43,13 +44,6 @@ def site(request: pytest.FixtureRequest) -> Path:
 def address(site: Path) -> Iterator[str]:
     """Where the site is served, with its own headers."""
     with serving(site) as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with browsing() as found:
         yield found
 
 

@@ -33,7 +33,7 @@ def test_one_visit_leads_to_every_kind_of_page_without_a_reload(visitor: Visitor
         assert page.evaluate("window.neverReloaded"), f"{place} was loaded anew"
         visitor.settle()
         with_charts += page.locator("figure.chart").count() > 0
-        assert page.evaluate("document.querySelectorAll('[data-module]:not([data-mounted])').length") == 0, place
+        page.locator("[data-module]:not([data-mounted])").first.wait_for(state="detached")
     assert with_charts > 0
     page.go_back()
     page.wait_for_load_state()
@@ -105,7 +105,7 @@ def test_pages_opened_as_files_have_live_charts_and_remember_choices(browser: Br
         page.get_by_role("button", name="colour-blind safe").first.click()
         page.locator(".chart-ramp button[aria-pressed=true]", has_text="colour-blind safe").first.wait_for()
         page.locator("#depth-statistics").uncheck()
-        assert not page.locator(".depth-statistics").first.is_visible()
+        page.locator(".depth-statistics").first.wait_for(state="hidden")
         page = visitor.visit(figure)
         assert page.locator(".chart-ramp button[aria-pressed=true]").first.inner_text() == "colour-blind safe"
         for place in kinds(site).values():

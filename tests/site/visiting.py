@@ -1,19 +1,11 @@
 """A visitor with a real browser, who keeps every complaint: errors and warnings, blocked scripts, requests to other hosts."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None and os.environ.get("CI"):
-    raise RuntimeError("CI must look at the pages in a browser: apt-get install chromium")
-NO_BROWSER = "no Chromium on this machine; install it to test the pages in a browser"
 WIDE = {"color_scheme": "light", "viewport": {"width": 1440, "height": 900}}
 NARROW = {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}}
 # Each test of a page that asks for windows sees it in both.
@@ -80,14 +72,3 @@ def visiting(browser: Browser, address: str, **options: object) -> Iterator[Visi
         yield visitor
     finally:
         visitor.context.close()
-
-
-@contextmanager
-def browsing() -> Iterator[Browser]:
-    """The browser itself."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()

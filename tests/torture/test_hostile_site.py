@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import duckdb
 import pytest
 import yaml
-from browsing import CHROMIUM, FLAGS, Watched, fetch_console_engine, needs_browser, served, visiting
+from browsing import Watched, fetch_console_engine, needs_browser, served, visiting
 from hostile_text import COLUMNS, HOSTILE, NAME, SHOWN, TITLE_SHOWN, TITLES, counters_of, figures_with, harmless, shown
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 from serving import serving
 
@@ -36,14 +36,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Built:
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return site_of(tmp_path_factory.mktemp("harmless"), attacks=False)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def skeleton(node: LexborNode | None) -> list[tuple[int, str, tuple[str, ...]]]:
@@ -83,7 +75,7 @@ LIVE = """() => [...document.querySelectorAll("article *")].filter(one => !one.c
 
 
 @needs_browser
-def test_no_page_runs_asks_or_changes_in_a_browser(hostile: Built, twin: Built, chromium: Browser, record: Record, whole: bool) -> None:
+def test_no_page_runs_asks_or_changes_in_a_browser(hostile: Built, twin: Built, browser: Browser, record: Record, whole: bool) -> None:
     pairs = [
         (one.removesuffix("index.html"), other.removesuffix("index.html"))
         for one, other in zip(pages_of(hostile.site), pages_of(twin.site), strict=True)
@@ -91,7 +83,7 @@ def test_no_page_runs_asks_or_changes_in_a_browser(hostile: Built, twin: Built, 
     ]
     chosen = pairs if whole else [next(pair for pair in pairs if pair[0] == kind or (kind and pair[0].startswith(kind))) for kind in KINDS]
     sites = [served(hostile.site), served(twin.site)]
-    visitors = [Watched(chromium, next(address)) for address in sites]
+    visitors = [Watched(browser, next(address)) for address in sites]
     try:
         for pair in chosen:
             seen = [visitor.visit(place).evaluate(LIVE) for visitor, place in zip(visitors, pair, strict=True)]
@@ -119,8 +111,8 @@ def with_console(hostile: Built, tmp_path_factory: pytest.TempPathFactory, whole
 
 
 @needs_browser
-def test_the_console_shows_every_hostile_column_as_text(with_console: Built, chromium: Browser, record: Record) -> None:
-    with serving(with_console.site, "/site/") as address, visiting(chromium, address) as visitor:
+def test_the_console_shows_every_hostile_column_as_text(with_console: Built, browser: Browser, record: Record) -> None:
+    with serving(with_console.site, "/site/") as address, visiting(browser, address) as visitor:
         for table, columns in COLUMNS.items():
             for column in columns:
                 sql = f'select {column} as "{TITLE_SHOWN.replace(chr(34), chr(34) * 2)}", {column}, * from {table}'
