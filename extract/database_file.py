@@ -96,7 +96,7 @@ def connect(*files: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     """The only place in extract that opens DuckDB: these databases may be attached, and no other file of this machine is read or written,
     whatever the SQL says; no extension is loaded, no variable of this process read, and no setting changed.
     What does not fit into memory goes into the folder `spill`."""
-    connection = duckdb.connect(config={"temp_directory": str(spill.absolute()), "memory_limit": _MEMORY, "threads": 1})
+    connection = duckdb.connect(config={"temp_directory": str(spill.absolute()), "memory_limit": _MEMORY, **_ONE_THREAD})
     companions = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
     connection.execute("set allowed_paths = $1", [[f"{file.absolute()}{ending}" for file in files for ending in companions]])
     for setting in _FORBIDDEN:
@@ -109,6 +109,8 @@ def connect(*files: Path, spill: Path) -> duckdb.DuckDBPyConnection:
 # Rows are inserted and copied here, in order, and not much is asked: more memory would only hold what was written, and a second thread
 # takes processor time and saves none by the clock.
 _MEMORY = "64MB"
+# DuckDB 2 has eight more threads, for reading ahead; earlier versions know neither them nor the setting.
+_ONE_THREAD = {"threads": 1} | ({"async_threads": 0} if int(duckdb.__version__.partition(".")[0]) >= 2 else {})
 _FORBIDDEN = (
     "autoload_known_extensions",
     "autoinstall_known_extensions",

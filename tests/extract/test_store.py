@@ -48,6 +48,17 @@ def test_the_snapshot_has_the_storage_format_that_older_clients_open(out: Path) 
     assert ask(out, "select tags['storage_version'] from duckdb_databases() where not internal") == [("v1.0.0+",)]
 
 
+def test_duckdb_writes_without_a_thread_of_its_own(out: Path) -> None:
+    tasks = Path("/proc/self/task")
+    if not tasks.exists():
+        pytest.skip("threads are listed by Linux alone")
+    before = {task.name for task in tasks.iterdir()}
+    with Store(out) as store:
+        store.add(run_row("a") | shard_row("a", 0))
+        store.publish()
+        assert {task.name for task in tasks.iterdir()} <= before
+
+
 def test_a_transaction_leaves_all_of_its_rows_or_none(out: Path) -> None:
     with Store(out) as store:
         with pytest.raises(duckdb.ConstraintException):

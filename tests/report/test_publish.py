@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planting import EDGES, PLANTED, ROOT, add_published_counts, ask, write_counters
 
-from report import figures, publish, queries
+from report import database, figures, publish, queries
 from report.database import identifier
 from report.errors import DatabaseRefusal, UsageRefusal
 
@@ -361,6 +361,18 @@ def test_the_counters_are_only_read(counters: Path, tmp_path: Path) -> None:
     publish.publish(counters, tmp_path / "h.duckdb", figures.load())
     assert counters.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["counters.duckdb", "h.duckdb"]
+
+
+def test_duckdb_asks_and_writes_without_a_thread_of_its_own(published: Path, tmp_path: Path) -> None:
+    tasks = Path("/proc/self/task")
+    if not tasks.exists():
+        pytest.skip("threads are listed by Linux alone")
+    before = {task.name for task in tasks.iterdir()}
+    opened = (lambda: database.read(published), lambda: database.write(tmp_path / "new.duckdb"), lambda: database.in_memory(published))
+    for connect in opened:
+        with connect() as connection:
+            assert connection.execute("select sum(x % 7) from range(1000000) as numbers(x)").fetchall() == [(2999997,)]
+            assert {task.name for task in tasks.iterdir()} <= before
 
 
 @pytest.mark.parametrize("version", ["1.4.4", "1.5.1"])
