@@ -107,9 +107,8 @@ def connect(*files: Path, spill: Path) -> duckdb.DuckDBPyConnection:
 
 
 # Rows are inserted and copied here, in order, and not much is asked: more memory would only hold what was written, and a second thread
-# takes processor time and saves none by the clock.
+# takes processor time and saves none by the clock. Those that read ahead (a setting that DuckDB 1 does not know) would have nothing to do.
 _MEMORY = "64MB"
-# DuckDB 2 has eight more threads, for reading ahead; earlier versions know neither them nor the setting.
 _ONE_THREAD = {"threads": 1} | ({"async_threads": 0} if int(duckdb.__version__.partition(".")[0]) >= 2 else {})
 _FORBIDDEN = (
     "autoload_known_extensions",

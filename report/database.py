@@ -3,7 +3,7 @@
 SQL that came from elsewhere – a view in a file that somebody sent, a question that a pull request adds – can then read the tables of
 its own file and nothing else: no other file or database, no extension, no variable of this process; and it cannot unlock itself.
 
-DuckDB starts no thread of its own: what is asked is small, sums come out in one order, and its threads have ended a build (docs/log.md)."""
+DuckDB starts no thread of its own: one of them has ended a build (docs/log.md), and what is asked is small."""
 
 from pathlib import Path
 
@@ -18,10 +18,9 @@ LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,
     "lock_configuration": True,
     "threads": 1,
+    # Those that read ahead; DuckDB 1 knows neither them nor the setting.
+    **({"async_threads": 0} if int(duckdb.__version__.partition(".")[0]) >= 2 else {}),
 }
-# DuckDB 2 has eight more, for reading ahead; earlier versions know neither them nor the setting.
-if int(duckdb.__version__.partition(".")[0]) >= 2:
-    LOCKED["async_threads"] = 0
 # DuckDB writes these beside a database while it has it open.
 COMPANIONS = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
 

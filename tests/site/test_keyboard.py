@@ -120,10 +120,15 @@ def test_a_table_that_is_wider_than_the_window_scrolls_with_the_arrow_keys(visit
 @pytest.mark.parametrize("visitor", [WIDE], indirect=True)
 def test_colours_and_depth_are_chosen_with_the_keyboard(visitor: Visitor) -> None:
     page = visitor.visit("figures/reference/published-counts/")
+    colours = "() => [...document.querySelectorAll('.chart-live path[fill]')].map(bar => bar.getAttribute('fill')).join()"
+    classic = page.evaluate(colours)
+    assert "#" in classic
     button = page.get_by_role("button", name="colour-blind safe").first
     button.focus()
     page.keyboard.press("Space")
     page.locator(".chart-ramp button[aria-pressed=true]", has_text="colour-blind safe").first.wait_for()
+    page.wait_for_function(f"classic => ({colours})() !== classic", arg=classic)
     page.locator("#depth-statistics").focus()
     page.keyboard.press("Space")
     page.locator(".depth-statistics").first.wait_for(state="hidden")
+    assert visitor.complaints == []
